@@ -1,0 +1,211 @@
+# troupe: build, tests and checks.
+#
+#   make                 the programs, in bin/
+#   make demo            installs what is missing, builds, shows a workflow running
+#   make test            installs what is missing, builds, then every check and test
+#   make help            the rest
+#
+# MODE=asan builds with sanitizers into bin-asan/. Flags and libraries: mk/flags.mk.
+
+include mk/flags.mk
+
+# Parallel; a -j on the command line wins, and makes called by this one share its jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# BUILD=/elsewhere puts everything there, programs included: two builds of one checkout side by side.
+export BUILD ?= build
+B := $(BUILD)/$(MODE)
+BIN := $(if $(filter build,$(BUILD)),,$(BUILD)/)$(BIN_$(MODE))
+GEN := $(BUILD)/gen
+
+# Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
+# includes).
+LAYERS := api worker supervisor exec store protocol graph cel base
+
+# The command line stands on lib/store; until that has its sources only the worker is linked.
+PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
+ifeq ($(wildcard lib/store/*.c),)
+PROGRAMS := $(filter-out troupe,$(PROGRAMS))
+endif
+LUA := $(wildcard lua/*.lua)
+LUA_INCLUDES := $(wildcard lua/include/*.lua)
+SQL := $(wildcard migrations/*.sql migrations/views/*.sql)
+
+objects = $(patsubst %,$(B)/%.o,$(basename $(1)))
+layer_objects = $(call objects,$(wildcard lib/$(1)/*.c lib/$(1)/*.cc)) $(GEN_OBJECTS_$(1))
+GEN_OBJECTS_protocol := $(B)/gen/scripts.o
+GEN_OBJECTS_store := $(B)/gen/migrations.o
+LIB_OBJECTS := $(foreach l,$(LAYERS),$(call layer_objects,$(l)))
+
+UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
+UNIT_BINARIES := $(patsubst %.c,$(B)/%,$(UNIT_SOURCES))
+# What is not a test_*.c is shared by all of them.
+UNIT_SUPPORT := $(call objects,$(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c)))
+
+.PHONY: all
+all: $(addprefix $(BIN)/,$(PROGRAMS))
+
+# --- Compiling -----------------------------------------------------------------------------------
+
+.PHONY: check-deps FORCE
+check-deps:
+	@scripts/install-deps --check build
+
+# Rewritten only when the flags change; every object depends on it.
+$(B)/flags: FORCE | check-deps
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CXX) $(CPPFLAGS) $(C_FLAGS) $(CXX_FLAGS)' > $@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.cc $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CXX     $<"
+	@$(CXX) $(CPPFLAGS) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/gen/%.o: $(GEN)/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+# The list of sources is a prerequisite of its own, so that a removed file is noticed too.
+$(GEN)/%.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LUA) $(LUA_INCLUDES) $(SQL)' > $@.$(MODE)
+	@if cmp -s $@.$(MODE) $@; then rm -f $@.$(MODE); else mv $@.$(MODE) $@; fi
+
+$(GEN)/scripts.c: scripts/embed $(LUA) $(LUA_INCLUDES) $(GEN)/sources.list
+	@echo "  EMBED   lua/"
+	@scripts/embed lua lua $@ $(GEN)/lua
+
+$(GEN)/migrations.c: scripts/embed $(SQL) $(GEN)/sources.list
+	@echo "  EMBED   migrations/"
+	@scripts/embed sql migrations $@
+
+.PHONY: generated
+generated: $(GEN)/scripts.c $(GEN)/migrations.c
+
+# --- Linking -------------------------------------------------------------------------------------
+
+$(B)/libtroupe.a: $(LIB_OBJECTS)
+	@echo "  AR      $@"
+	@rm -f $@
+	@ar rcs $@ $^
+
+# cmd/NAME/*.c make NAME. g++ links, for RE2.
+define program_rule
+$(BIN)/$(1): $$(call objects,$$(wildcard cmd/$(1)/*.c)) $(B)/libtroupe.a
+	@mkdir -p $$(@D)
+	@echo "  LINK    $$@"
+	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# A unit test is linked with the layers that it includes and those below them, one archive each: a
+# test of base needs no worker, and a layer that reaches upwards does not link.
+define layer_rule
+$(B)/layer_$(1).a: $$(call layer_objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+lower_base := base
+lower_cel := cel $(lower_base)
+lower_graph := graph $(lower_cel)
+lower_protocol := protocol $(lower_graph)
+lower_exec := exec $(lower_graph)
+lower_store := store $(lower_protocol)
+lower_worker := worker exec $(lower_store)
+lower_supervisor := supervisor exec $(lower_store)
+lower_api := api worker supervisor exec $(lower_store)
+
+layers_of = $(shell sed -nE 's|^\#include "([a-z]+)/.*|\1|p' $(1))
+archives_of = $(foreach l,$(LAYERS),$(if $(filter $(l),base $(foreach u,$(sort $(2)),$(lower_$(u)))),$(B)/layer_$(l).a))
+define unit_rule
+$(B)/$(1): $(B)/$(1).o $(UNIT_SUPPORT) $$(call archives_of,$(1),$(call layers_of,$(1).c $(wildcard tests/unit/*.h)))
+	@echo "  LINK    $$@"
+	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(TEST_LIBS) $(PKG_LIBS)
+endef
+$(foreach t,$(UNIT_SOURCES:.c=),$(eval $(call unit_rule,$(t))))
+
+TEST ?=
+.PHONY: unit-binaries
+unit-binaries: $(if $(TEST),$(filter %/$(TEST),$(UNIT_BINARIES)),$(UNIT_BINARIES))
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- Tests and checks ----------------------------------------------------------------------------
+
+# Tests run against the asan build unless MODE was given.
+TEST_MODE := $(if $(filter file,$(origin MODE)),asan,$(MODE))
+RUN_TESTS := $(PYTHON) scripts/run-tests --mode $(TEST_MODE) $(if $(TEST),--test '$(TEST)')
+
+.PHONY: test unit integration lint format
+test:
+	@scripts/install-deps build run test lint
+	@+$(RUN_TESTS) build lint unit integration
+
+unit:
+	@scripts/install-deps --check build test
+	@+$(RUN_TESTS) unit
+
+integration:
+	@scripts/install-deps --check build run test
+	@+$(RUN_TESTS) integration
+
+lint:
+	@scripts/install-deps --check build lint
+	@+$(RUN_TESTS) lint
+
+format:
+	@find lib cmd tests/unit -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
+
+# For scripts/tidy: what the compiler sees, in words that clang knows too.
+.PHONY: print-tidy-flags
+print-tidy-flags:
+	@echo '-std=gnu17 -D_GNU_SOURCE= $(CPPFLAGS) -Wall -Wextra'
+
+# --- Everything else -----------------------------------------------------------------------------
+
+.PHONY: deps demo clean-root-test clean help
+deps:
+	@scripts/install-deps build run test lint
+	@echo 'Every package is there.'
+
+demo:
+	@scripts/install-deps build run
+	@+$(MAKE) --no-print-directory all
+	@scripts/demo
+
+clean-root-test:
+	@scripts/install-deps root-test
+	@scripts/clean-root-test
+
+clean:
+	rm -rf $(BUILD) $(BIN_release) $(BIN_asan)
+
+help:
+	@echo 'make                   build bin/troupe, bin/troupe-worker, bin/troupe-supervisor'
+	@echo 'make MODE=asan         the same with sanitizers, into bin-asan/'
+	@echo 'make demo              install what is missing, build, run an example and show its record'
+	@echo 'make test              install what is missing, build, every check and test'
+	@echo 'make unit [TEST=test_json]            unit tests'
+	@echo 'make integration [TEST=word]          tests against real servers'
+	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
+	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'
+	@echo 'make format            apply clang-format'
+	@echo 'make deps              install every package that the above needs'
+	@echo 'make clean-root-test   make demo and make test of HEAD in a new minimal Debian 12'
+	@echo 'make clean             remove build/, bin/, bin-asan/'

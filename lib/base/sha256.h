@@ -1,0 +1,14 @@
+/* sha256: content addresses (OpenSSL EVP). */
+#ifndef TROUPE_BASE_SHA256_H
+#define TROUPE_BASE_SHA256_H
+
+#include "base/slice.h"
+
+#define SHA256_HEX_LEN 64
+
+/* Lower-case hex, NUL-terminated. */
+void sha256_hex(struct slice bytes, char hex[SHA256_HEX_LEN + 1]);
+/* SHA-1 in hex: only to name scripts as Redis does. */
+void sha1_hex(struct slice bytes, char hex[41]);
+
+#endif

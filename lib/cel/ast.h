@@ -1,0 +1,95 @@
+/* ast: the tree of an expression, and what the checker writes into it for the evaluator.
+ *
+ * The parser makes nodes; the checker fills the part below "resolved" and changes nothing else, so
+ * that a checked tree prints as it was written. After compilation a tree is immutable.
+ *
+ *   kind      name            arguments
+ *   LITERAL   -               -                       literal holds the value
+ *   NAME      the name        -                       rooted: written ".name"
+ *   SELECT    the member      operand                 test: under has()
+ *   CALL      function, or    operands                form says how it is written
+ *             operator symbol
+ *   LIST      -               elements
+ *   MAP       -               key, value, key, value …
+ *   MACRO     the variable    range, [condition of a three-part map,] body
+ *
+ * `a && b && c` is one CALL of three operands (so is `||`): long chains make no deep trees.
+ * Internal to lib/cel.
+ */
+#ifndef TROUPE_CEL_AST_H
+#define TROUPE_CEL_AST_H
+
+#include "cel/cel.h"
+
+#define CEL_MAX_SOURCE_BYTES (100u * 1024u)
+#define CEL_MAX_DEPTH 250u   /* of the tree, and of the parser's recursion */
+#define CEL_MAX_ARGUMENTS 4u /* of functions that can be evaluated, the receiver included */
+
+enum cel_ast_kind {
+    CEL_AST_LITERAL,
+    CEL_AST_NAME,
+    CEL_AST_SELECT,
+    CEL_AST_CALL,
+    CEL_AST_LIST,
+    CEL_AST_MAP,
+    CEL_AST_MACRO,
+};
+
+enum cel_form {
+    CEL_FORM_FUNCTION,    /* f(a, b) */
+    CEL_FORM_METHOD,      /* a.f(b): the receiver is arguments[0] */
+    CEL_FORM_PREFIX,      /* !a -a */
+    CEL_FORM_BINARY,      /* a + b */
+    CEL_FORM_LOGIC,       /* a && b && c */
+    CEL_FORM_CONDITIONAL, /* a ? b : c, named "?:" */
+    CEL_FORM_INDEX,       /* a[b], named "[]" */
+};
+
+/* name, arguments as messages show them */
+#define CEL_MACROS(X)                                                                              \
+    X(ALL, "all", "(variable, condition)")                                                         \
+    X(EXISTS, "exists", "(variable, condition)")                                                   \
+    X(EXISTS_ONE, "exists_one", "(variable, condition)")                                           \
+    X(MAP, "map", "(variable, value) or (variable, condition, value)")                             \
+    X(FILTER, "filter", "(variable, condition)")
+
+enum cel_macro {
+#define X(macro, name, usage) CEL_MACRO_##macro,
+    CEL_MACROS(X)
+#undef X
+        CEL_MACRO_COUNT
+};
+
+struct cel_ast;
+struct cel_evaluator;
+struct cel_type;
+
+/* Evaluates one node. */
+typedef struct cel_value cel_run(struct cel_evaluator *evaluator, const struct cel_ast *node);
+/* A function over evaluated arguments, none of which is an error. */
+typedef struct cel_value cel_function(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                                      const struct cel_value *arguments);
+
+struct cel_ast {
+    enum cel_ast_kind kind;
+    enum cel_form form;
+    enum cel_macro macro;
+    uint32_t offset; /* what messages point at: operator, name, first byte */
+    uint32_t depth;  /* 1 for leaves */
+    uint32_t argument_count;
+    bool rooted;
+    bool test;
+    struct slice name;
+    struct cel_ast **arguments;
+    struct cel_value literal;
+
+    /* resolved */
+    const struct cel_type *type;
+    cel_run *run;
+    cel_function *call;
+    uint32_t index;     /* slot, local or reference */
+    bool reads_views;   /* CALL: `call` takes strings that are still escaped in their document */
+    const void *cached; /* compiled pattern, loaded time zone */
+};
+
+#endif

@@ -1,0 +1,352 @@
+/* calls: functions and operators. */
+#include "base/suggest.h"
+#include "cel/check.h"
+#include "cel/evaluator.h"
+#include "cel/library.h"
+#include "cel/re2_bridge.h"
+#include "cel/syntax.h"
+#include "cel/zone.h"
+#include <stdio.h>
+
+#define DYN cel_type_of_kind(CEL_TYPE_DYN)
+
+/* The types of all arguments, in the arena; NULL on error. */
+static const struct cel_type **check_arguments(struct cel_checker *checker, struct cel_ast *node)
+{
+    const struct cel_type **types =
+        arena_array(checker->arena, node->argument_count, sizeof(const struct cel_type *));
+    if (!types)
+        return cel_check_no_memory(checker);
+    for (uint32_t i = 0; i < node->argument_count; i++) {
+        types[i] = cel_check_node(checker, node->arguments[i]);
+        if (!types[i])
+            return NULL;
+    }
+    return types;
+}
+
+/* --- messages --- */
+
+static void *no_overload(struct cel_checker *checker, const struct cel_ast *node,
+                         const struct cel_type *const *types)
+{
+    char text[160] = "";
+    size_t length = 0;
+    bool method = node->form == CEL_FORM_METHOD;
+    for (uint32_t i = 0; i < node->argument_count && length < sizeof(text); i++) {
+        char name[80];
+        const struct cel_type *type = cel_infer_resolve(&checker->inference, types[i]);
+        if (!type)
+            return cel_check_no_memory(checker);
+        const char *before = i == method ? "(" : i > method ? ", " : "";
+        int added = snprintf(text + length, sizeof(text) - length, "%s%s", before,
+                             cel_type_write(type, name, sizeof(name)));
+        length += added > 0 ? (size_t)added : 0;
+    }
+    return cel_check_fail(checker, node, "no overload of '%.*s' for %s%s", SLICE_ARG(node->name),
+                          text, method && node->argument_count == 1 ? "()" : ")");
+}
+
+static void *unknown_function(struct cel_checker *checker, const struct cel_ast *node)
+{
+    struct suggest suggest;
+    suggest_init(&suggest, node->name);
+    size_t count = 0;
+    const struct cel_library_row *rows = cel_library(&count);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].name[0] >= 'a' && rows[i].name[0] <= 'z')
+            suggest_offer(&suggest, slice_str(rows[i].name));
+    static const char *const macros[] = {
+#define X(macro, text, usage) text,
+        CEL_MACROS(X)
+#undef X
+            "has"};
+    for (size_t i = 0; i < ARRAY_LEN(macros); i++)
+        suggest_offer(&suggest, slice_str(macros[i]));
+    if (suggest.best.ptr)
+        return cel_check_fail(checker, node, "unknown function '%.*s'; did you mean '%.*s'?",
+                              SLICE_ARG(node->name), SLICE_ARG(suggest.best));
+    return cel_check_fail(checker, node, "unknown function '%.*s'", SLICE_ARG(node->name));
+}
+
+/* A macro's name with the wrong number of arguments, or not on a value. */
+static void *misused_macro(struct cel_checker *checker, const struct cel_ast *node,
+                           enum cel_macro macro)
+{
+    static const char *const usages[] = {
+#define X(macro, text, usage) usage,
+        CEL_MACROS(X)
+#undef X
+    };
+    return cel_check_fail(checker, node, "'%.*s' is written as list.%.*s%s", SLICE_ARG(node->name),
+                          SLICE_ARG(node->name), usages[macro]);
+}
+
+/* What the signatures of a row have in common with the call: its numbers of arguments, its form. */
+struct shape {
+    bool count_fits;
+    bool form_fits;       /* with that count */
+    uint32_t least, most; /* without the receiver, of the call's form; most 0 and least 1: none */
+};
+
+static struct shape shape_of(const char *signatures, bool method, uint32_t count)
+{
+    struct shape shape = {.least = UINT32_MAX};
+    for (const char *at = signatures; *at;) {
+        uint32_t parameters = 0;
+        bool is_method = false;
+        for (; *at != ':'; at++) {
+            if (*at == '.')
+                is_method = true;
+            else if (*at == 'l' || *at == 'm' || *at == 'T' || *at == '~')
+                parameters -= *at == 'm'; /* list(X) is one, map(X, Y) is two letters behind m */
+            else
+                parameters++;
+        }
+        at += strcspn(at, " ");
+        at += strspn(at, " ");
+        shape.form_fits |= is_method == method;
+        shape.count_fits |= is_method == method && parameters == count;
+        uint32_t visible = parameters - is_method;
+        if (is_method == method && visible < shape.least)
+            shape.least = visible;
+        if (is_method == method && visible > shape.most)
+            shape.most = visible;
+    }
+    return shape;
+}
+
+/* False after an error about the form or the number of arguments. */
+static bool check_shape(struct cel_checker *checker, const struct cel_ast *node,
+                        const struct cel_library_row *row)
+{
+    bool method = node->form == CEL_FORM_METHOD;
+    struct shape shape = shape_of(row->signatures, method, node->argument_count);
+    if (shape.count_fits)
+        return true;
+    if (!shape.form_fits) {
+        cel_check_fail(checker, node, "'%s' is called as %s", row->name,
+                       method ? "a function, with the value as its argument: f(value)"
+                              : "a method of a value: value.f(…)");
+        return false;
+    }
+    char wanted[32];
+    if (shape.least == shape.most)
+        (void)snprintf(wanted, sizeof(wanted), "%u", shape.least);
+    else
+        (void)snprintf(wanted, sizeof(wanted), "%u to %u", shape.least, shape.most);
+    cel_check_fail(checker, node, "wrong number of arguments for '%s': takes %s, got %u", row->name,
+                   wanted, node->argument_count - method);
+    return false;
+}
+
+/* --- what can be done once --- */
+
+static bool cache_pattern(struct cel_checker *checker, struct cel_ast *node, struct slice pattern)
+{
+    struct cel_pattern *entry = arena_alloc(checker->arena, sizeof(*entry));
+    void *regex = NULL;
+    char message[160];
+    if (!entry)
+        return cel_check_no_memory(checker) != NULL;
+    switch (cel_regex_compile(pattern.ptr, pattern.len, &regex, message, sizeof(message))) {
+    case CEL_REGEX_NO_MEMORY:
+        return cel_check_no_memory(checker) != NULL;
+    case CEL_REGEX_INVALID:
+        if (checker->env->disable_check)
+            return true; /* fails when evaluated */
+        return cel_check_fail(checker, node->arguments[1], "invalid regular expression: %s",
+                              message) != NULL;
+    case CEL_REGEX_OK:
+        break;
+    }
+    *entry = (struct cel_pattern){regex, checker->program->patterns};
+    checker->program->patterns = entry;
+    node->cached = regex;
+    return true;
+}
+
+static bool cache_zone(struct cel_checker *checker, struct cel_ast *node, struct slice name)
+{
+    const struct cel_zone *zone = NULL;
+    switch (cel_zone_load(checker->arena, name, &zone)) {
+    case CEL_ZONE_NO_MEMORY:
+        return cel_check_no_memory(checker) != NULL;
+    case CEL_ZONE_UNKNOWN: /* here; the machine that evaluates may know it */
+        return true;
+    case CEL_ZONE_OK:
+        break;
+    }
+    node->cached = zone;
+    return true;
+}
+
+static bool cache_constants(struct cel_checker *checker, struct cel_ast *node)
+{
+    if (node->argument_count != 2 || node->arguments[1]->kind != CEL_AST_LITERAL ||
+        node->arguments[1]->literal.kind != CEL_STRING)
+        return true;
+    struct slice text = node->arguments[1]->literal.text;
+    if (slice_eq_str(node->name, "matches"))
+        return cache_pattern(checker, node, text);
+    if (node->form == CEL_FORM_METHOD && node->name.len > 3 &&
+        memcmp(node->name.ptr, "get", 3) == 0)
+        return cache_zone(checker, node, text);
+    return true;
+}
+
+/* --- declared functions (checked only) --- */
+
+static const struct cel_type *instantiate(struct cel_checker *checker, const struct cel_type *type,
+                                          const struct cel_type **variables)
+{
+    if (type->kind == CEL_TYPE_VARIABLE)
+        return variables[type->id];
+    const struct cel_type *parameters[CEL_MAX_TYPE_PARAMETERS] = {NULL};
+    for (uint32_t i = 0; i < type->count; i++)
+        parameters[i] = instantiate(checker, type->parameters[i], variables);
+    return type->count > 0 ? cel_type_with(checker->arena, type, parameters) : type;
+}
+
+static const struct cel_type *try_declared(struct cel_checker *checker,
+                                           const struct cel_declared_function *function,
+                                           const struct cel_type *const *types)
+{
+    const struct cel_type *variables[CEL_MAX_TYPE_PARAMETERS] = {NULL};
+    for (uint32_t i = 0; i < function->variables; i++) {
+        variables[i] = cel_infer_fresh(&checker->inference);
+        if (!variables[i])
+            return NULL;
+    }
+    for (uint32_t i = 0; i < function->count; i++) {
+        const struct cel_type *parameter = instantiate(checker, function->parameters[i], variables);
+        if (!parameter || !cel_infer_assignable(&checker->inference, types[i], parameter))
+            return NULL;
+    }
+    const struct cel_type *result = instantiate(checker, function->result, variables);
+    return result ? cel_infer_resolve(&checker->inference, result) : NULL;
+}
+
+static const struct cel_type *check_declared(struct cel_checker *checker, struct cel_ast *node,
+                                             bool *known)
+{
+    const struct cel_declarations *declarations = checker->declarations;
+    const struct cel_type **types = NULL;
+    *known = false;
+    for (uint32_t i = 0; i < declarations->function_count; i++) {
+        const struct cel_declared_function *function = &declarations->functions[i];
+        if (!slice_eq(function->name, node->name))
+            continue;
+        *known = true;
+        if (!types)
+            types = check_arguments(checker, node);
+        if (!types)
+            return NULL;
+        if (function->count != node->argument_count ||
+            function->method != (node->form == CEL_FORM_METHOD))
+            continue;
+        uint32_t mark = cel_infer_mark(&checker->inference);
+        const struct cel_type *result = try_declared(checker, function, types);
+        if (result) {
+            node->run = cel_run_unknown_function;
+            return result;
+        }
+        cel_infer_undo(&checker->inference, mark);
+    }
+    return *known ? no_overload(checker, node, types) : NULL;
+}
+
+/* --- logic --- */
+
+static const struct cel_type *check_logic(struct cel_checker *checker, struct cel_ast *node)
+{
+    const struct cel_type **types = check_arguments(checker, node);
+    if (!types)
+        return NULL;
+    const struct cel_type *boolean = cel_type_of_kind(CEL_TYPE_BOOL);
+    node->run = slice_eq_str(node->name, "&&") ? cel_run_and : cel_run_or;
+    for (uint32_t i = 0; i < node->argument_count && !checker->env->disable_check; i++) {
+        char name[80];
+        if (cel_infer_assignable(&checker->inference, types[i], boolean))
+            continue;
+        const struct cel_type *type = cel_infer_resolve(&checker->inference, types[i]);
+        if (!type)
+            return cel_check_no_memory(checker);
+        return cel_check_fail(checker, node->arguments[i],
+                              "no overload of '%.*s' for %s: operands are bool",
+                              SLICE_ARG(node->name), cel_type_write(type, name, sizeof(name)));
+    }
+    return boolean;
+}
+
+static const struct cel_type *check_conditional(struct cel_checker *checker, struct cel_ast *node)
+{
+    const struct cel_type **types = check_arguments(checker, node);
+    if (!types)
+        return NULL;
+    node->run = cel_run_conditional;
+    if (checker->env->disable_check)
+        return DYN;
+    const struct cel_type *result =
+        cel_infer_call(&checker->inference, "bAA:A", false, types, node->argument_count);
+    if (result)
+        return result;
+    return checker->inference.failed ? cel_check_no_memory(checker)
+                                     : no_overload(checker, node, types);
+}
+
+/* --- entry --- */
+
+static bool is_operator(const struct cel_ast *node)
+{
+    return node->form != CEL_FORM_FUNCTION && node->form != CEL_FORM_METHOD;
+}
+
+static const struct cel_type *check_unknown(struct cel_checker *checker, struct cel_ast *node)
+{
+    if (checker->env->disable_check) {
+        /* The arguments are resolved, so that the tree is whole, but never evaluated. */
+        node->run = cel_run_unknown_function;
+        return check_arguments(checker, node) ? DYN : NULL;
+    }
+    enum cel_macro macro = cel_macro_by_name(node->name);
+    return macro != CEL_MACRO_COUNT ? misused_macro(checker, node, macro)
+                                    : unknown_function(checker, node);
+}
+
+const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_ast *node)
+{
+    bool done = false;
+    const struct cel_type *type = cel_check_namespace_operator(checker, node, &done);
+    if (done)
+        return type;
+    if (node->form == CEL_FORM_LOGIC)
+        return check_logic(checker, node);
+    if (node->form == CEL_FORM_CONDITIONAL)
+        return check_conditional(checker, node);
+    type = check_declared(checker, node, &done);
+    if (done)
+        return type;
+    const struct cel_library_row *row = cel_library_find(node->name);
+    if (!row)
+        return check_unknown(checker, node);
+    bool unchecked = checker->env->disable_check;
+    if (unchecked && node->argument_count > CEL_MAX_ARGUMENTS)
+        return check_unknown(checker, node);
+    if (!is_operator(node) && !check_shape(checker, node, row))
+        return NULL;
+    const struct cel_type **types = check_arguments(checker, node);
+    if (!types || !cache_constants(checker, node))
+        return NULL;
+    node->run = cel_run_call;
+    node->call = row->call;
+    node->reads_views = row->reads_views;
+    if (unchecked)
+        return DYN;
+    type = cel_infer_call(&checker->inference, row->signatures, node->form == CEL_FORM_METHOD,
+                          types, node->argument_count);
+    if (type)
+        return type;
+    return checker->inference.failed ? cel_check_no_memory(checker)
+                                     : no_overload(checker, node, types);
+}

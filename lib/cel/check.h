@@ -1,0 +1,54 @@
+/* check: what the checker's files share. Internal to the checker. */
+#ifndef TROUPE_CEL_CHECK_H
+#define TROUPE_CEL_CHECK_H
+
+#include "cel/checker.h"
+#include "cel/fault.h"
+#include "cel/inference.h"
+
+/* The variable of a macro, inside its condition and body. */
+struct cel_scope {
+    struct slice name;
+    const struct cel_type *type;
+    uint32_t index; /* local */
+    const struct cel_scope *outer;
+};
+
+struct cel_checker {
+    struct arena *arena;
+    const struct cel_declarations *declarations;
+    const struct cel_env *env;
+    struct cel_program *program;
+    struct cel_error *error;
+    struct cel_inference inference;
+    const struct cel_scope *scope;
+};
+
+/* --- errors; all return NULL --- */
+
+void *cel_check_fail(struct cel_checker *checker, const struct cel_ast *node, const char *format,
+                     ...) PRINTF(3, 4);
+void *cel_check_no_memory(struct cel_checker *checker);
+
+/* --- checker.c --- */
+
+/* The type of a node, everything below it resolved; NULL on error. */
+MUSTCHECK const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_ast *node);
+
+/* --- names.c --- */
+
+/* A NAME that may be used as a value. */
+MUSTCHECK const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_ast *node);
+/* A SELECT that is a qualified name ("a.b.c") or a member of a namespace: resolved, *done set, and
+ * its type (NULL on error). Else *done is false. */
+MUSTCHECK const struct cel_type *cel_check_qualified(struct cel_checker *checker,
+                                                     struct cel_ast *node, bool *done);
+/* The same for the operators of namespaces: ctx["a"], 'a' in ctx. */
+MUSTCHECK const struct cel_type *cel_check_namespace_operator(struct cel_checker *checker,
+                                                              struct cel_ast *node, bool *done);
+
+/* --- calls.c --- */
+
+MUSTCHECK const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_ast *node);
+
+#endif

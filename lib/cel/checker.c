@@ -1,0 +1,206 @@
+#include "cel/checker.h"
+#include "cel/check.h"
+#include "cel/evaluator.h"
+
+#define DYN cel_type_of_kind(CEL_TYPE_DYN)
+
+void *cel_check_fail(struct cel_checker *checker, const struct cel_ast *node, const char *format,
+                     ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    cel_error_vset(checker->error, checker->program->source, CEL_ERROR_CHECK, node->offset, format,
+                   arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+void *cel_check_no_memory(struct cel_checker *checker)
+{
+    cel_error_no_memory(checker->error, checker->program->source);
+    return NULL;
+}
+
+/* With the variables bound so far; for decisions by kind and for messages. */
+static const struct cel_type *resolve(struct cel_checker *checker, const struct cel_type *type)
+{
+    const struct cel_type *resolved = cel_infer_resolve(&checker->inference, type);
+    return resolved ? resolved : cel_check_no_memory(checker);
+}
+
+/* --- literals and constructors --- */
+
+static const struct cel_type *check_literal(struct cel_ast *node)
+{
+    node->run = cel_run_literal;
+    return cel_type_of_value(&node->literal);
+}
+
+/* The common type of every second node from `first`, or of every node; a fresh variable for none. */
+static const struct cel_type *check_elements(struct cel_checker *checker, struct cel_ast *node,
+                                             uint32_t first, uint32_t step)
+{
+    const struct cel_type *joined = NULL;
+    for (uint32_t i = first; i < node->argument_count; i += step) {
+        const struct cel_type *type = node->arguments[i]->type;
+        joined = cel_infer_join(&checker->inference, joined, type);
+        if (!joined)
+            return cel_check_no_memory(checker);
+    }
+    if (!joined)
+        joined = cel_infer_fresh(&checker->inference);
+    return joined ? joined : cel_check_no_memory(checker);
+}
+
+static const struct cel_type *check_constructor(struct cel_checker *checker, struct cel_ast *node)
+{
+    bool list = node->kind == CEL_AST_LIST;
+    node->run = list ? cel_run_list : cel_run_map;
+    for (uint32_t i = 0; i < node->argument_count; i++)
+        if (!cel_check_node(checker, node->arguments[i]))
+            return NULL;
+    if (checker->env->disable_check)
+        return DYN;
+    const struct cel_type *first = check_elements(checker, node, 0, list ? 1 : 2);
+    const struct cel_type *second = list || !first ? NULL : check_elements(checker, node, 1, 2);
+    if (!first || (!list && !second))
+        return NULL;
+    const struct cel_type *type =
+        list ? cel_type_list(checker->arena, first) : cel_type_map(checker->arena, first, second);
+    return type ? type : cel_check_no_memory(checker);
+}
+
+/* --- members --- */
+
+static const struct cel_type *check_select(struct cel_checker *checker, struct cel_ast *node)
+{
+    bool done = false;
+    const struct cel_type *qualified = cel_check_qualified(checker, node, &done);
+    if (done)
+        return qualified;
+    const struct cel_type *operand = cel_check_node(checker, node->arguments[0]);
+    if (!operand || !(operand = resolve(checker, operand)))
+        return NULL;
+    node->run = node->test ? cel_run_has : cel_run_select;
+    const struct cel_type *member = DYN;
+    if (operand->kind == CEL_TYPE_MAP)
+        member = operand->parameters[1];
+    else if (operand->kind != CEL_TYPE_DYN && operand->kind != CEL_TYPE_VARIABLE) {
+        char name[80];
+        return cel_check_fail(checker, node, "%s has no members: '.%.*s' needs a map",
+                              cel_type_write(operand, name, sizeof(name)), SLICE_ARG(node->name));
+    }
+    return node->test ? cel_type_of_kind(CEL_TYPE_BOOL) : member;
+}
+
+/* --- macros --- */
+
+/* What the variable of a macro over that range is. */
+static const struct cel_type *element_type(struct cel_checker *checker, const struct cel_ast *node,
+                                           const struct cel_type *range)
+{
+    if (!(range = resolve(checker, range)))
+        return NULL;
+    if (range->kind == CEL_TYPE_LIST || range->kind == CEL_TYPE_MAP)
+        return range->parameters[0];
+    if (range->kind == CEL_TYPE_DYN || range->kind == CEL_TYPE_VARIABLE)
+        return DYN;
+    char name[80];
+    return cel_check_fail(checker, node, "a list or a map is needed to go through, not %s",
+                          cel_type_write(range, name, sizeof(name)));
+}
+
+static bool check_condition(struct cel_checker *checker, const struct cel_ast *node)
+{
+    if (checker->env->disable_check ||
+        cel_infer_assignable(&checker->inference, node->type, cel_type_of_kind(CEL_TYPE_BOOL)))
+        return true;
+    char name[80];
+    const struct cel_type *type = resolve(checker, node->type);
+    if (type)
+        cel_check_fail(checker, node, "the condition is not a bool but %s",
+                       cel_type_write(type, name, sizeof(name)));
+    return false;
+}
+
+static const struct cel_type *macro_type(struct cel_checker *checker, const struct cel_ast *node,
+                                         const struct cel_type *element)
+{
+    bool conditional = node->macro != CEL_MACRO_MAP || node->argument_count == 3;
+    if (conditional && !check_condition(checker, node->arguments[1]))
+        return NULL;
+    if (node->macro != CEL_MACRO_MAP && node->macro != CEL_MACRO_FILTER)
+        return cel_type_of_kind(CEL_TYPE_BOOL);
+    const struct cel_type *result =
+        node->macro == CEL_MACRO_FILTER ? element : node->arguments[node->argument_count - 1]->type;
+    const struct cel_type *list = cel_type_list(checker->arena, result);
+    return list ? list : cel_check_no_memory(checker);
+}
+
+static const struct cel_type *check_macro(struct cel_checker *checker, struct cel_ast *node)
+{
+    const struct cel_type *range = cel_check_node(checker, node->arguments[0]);
+    const struct cel_type *element = range ? element_type(checker, node, range) : NULL;
+    if (!element)
+        return NULL;
+    const struct cel_scope *outer = checker->scope;
+    struct cel_scope scope = {node->name, element, outer ? outer->index + 1 : 0, outer};
+    if (scope.index >= checker->program->local_count)
+        checker->program->local_count = scope.index + 1;
+    node->index = scope.index;
+    node->run = cel_run_macro;
+    checker->scope = &scope;
+    bool good = true;
+    for (uint32_t i = 1; good && i < node->argument_count; i++)
+        good = cel_check_node(checker, node->arguments[i]) != NULL;
+    checker->scope = outer;
+    return good ? macro_type(checker, node, element) : NULL;
+}
+
+/* --- entry --- */
+
+const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_ast *node)
+{
+    const struct cel_type *type = NULL;
+    switch (node->kind) {
+    case CEL_AST_LITERAL:
+        type = check_literal(node);
+        break;
+    case CEL_AST_NAME:
+        type = cel_check_name(checker, node);
+        break;
+    case CEL_AST_SELECT:
+        type = check_select(checker, node);
+        break;
+    case CEL_AST_CALL:
+        type = cel_check_call(checker, node);
+        break;
+    case CEL_AST_LIST:
+    case CEL_AST_MAP:
+        type = check_constructor(checker, node);
+        break;
+    case CEL_AST_MACRO:
+        type = check_macro(checker, node);
+        break;
+    }
+    if (!type)
+        return NULL;
+    node->type = checker->env->disable_check ? DYN : type;
+    return node->type;
+}
+
+int cel_check(struct arena *arena, const struct cel_declarations *declarations,
+              struct cel_ast *root, struct cel_program *program, struct cel_error *error)
+{
+    struct cel_checker checker = {.arena = arena,
+                                  .declarations = declarations,
+                                  .env = declarations->env,
+                                  .program = program,
+                                  .error = error};
+    cel_inference_init(&checker.inference, arena);
+    if (!cel_check_node(&checker, root))
+        return -1;
+    /* Only the root's type is asked for later; variables that nothing bound are dyn there. */
+    root->type = resolve(&checker, root->type);
+    return root->type ? 0 : -1;
+}

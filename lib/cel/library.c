@@ -1,0 +1,64 @@
+#include "cel/library.h"
+
+/* Arithmetic between an int and a double is CEL's only extension here (cel.h), and only where the
+ * checker does not know both types: hence "~id:d ~di:d". */
+#define MIXED " ~id:d ~di:d"
+#define ORDERED "bb:b ii:b uu:b dd:b iu:b ui:b id:b di:b ud:b du:b ss:b yy:b tt:b rr:b"
+#define TIMESTAMP_PART "t.:i t.s:i"
+#define TIME_PART "t.:i t.s:i r.:i"
+
+static const struct cel_library_row rows[] = {
+    {"+", "ii:i uu:u dd:d ss:s yy:y lAlA:lA tr:t rt:t rr:r" MIXED, cel_add, false},
+    {"-", "ii:i uu:u dd:d tt:r tr:t rr:r i:i d:d" MIXED, cel_subtract_or_negate, false},
+    {"*", "ii:i uu:u dd:d" MIXED, cel_multiply, false},
+    {"/", "ii:i uu:u dd:d" MIXED, cel_divide, false},
+    {"%", "ii:i uu:u", cel_modulo, false},
+    {"!", "b:b", cel_not, false},
+    {"<", ORDERED, cel_less, false},
+    {"<=", ORDERED, cel_less_equal, false},
+    {">", ORDERED, cel_greater, false},
+    {">=", ORDERED, cel_greater_equal, false},
+    {"==", "AA:b", cel_equals, true},
+    {"!=", "AA:b", cel_not_equals, true},
+    {"in", "AlA:b AmAB:b", cel_in, true},
+    {"[]", "lAi:A mABA:B", cel_index, true},
+    {"size", "s:i y:i lA:i mAB:i s.:i y.:i lA.:i mAB.:i", cel_size, false},
+    {"contains", "s.s:b", cel_contains, false},
+    {"startsWith", "s.s:b", cel_starts_with, false},
+    {"endsWith", "s.s:b", cel_ends_with, false},
+    {"matches", "s.s:b ss:b", cel_matches, false},
+    {"int", "i:i u:i d:i s:i t:i", cel_to_int, false},
+    {"uint", "u:u i:u d:u s:u", cel_to_uint, false},
+    {"double", "d:d i:d u:d s:d", cel_to_double, false},
+    {"string", "s:s i:s u:s d:s b:s y:s t:s r:s", cel_to_string, false},
+    {"bytes", "y:y s:y", cel_to_bytes, false},
+    {"bool", "b:b s:b", cel_to_bool, false},
+    {"timestamp", "t:t s:t i:t", cel_to_timestamp, false},
+    {"duration", "r:r s:r", cel_to_duration, false},
+    {"dyn", "A:*", cel_to_dyn, true},
+    {"type", "A:TA", cel_to_type, true},
+    {"getFullYear", TIMESTAMP_PART, cel_get_full_year, false},
+    {"getMonth", TIMESTAMP_PART, cel_get_month, false},
+    {"getDate", TIMESTAMP_PART, cel_get_date, false},
+    {"getDayOfMonth", TIMESTAMP_PART, cel_get_day_of_month, false},
+    {"getDayOfWeek", TIMESTAMP_PART, cel_get_day_of_week, false},
+    {"getDayOfYear", TIMESTAMP_PART, cel_get_day_of_year, false},
+    {"getHours", TIME_PART, cel_get_hours, false},
+    {"getMinutes", TIME_PART, cel_get_minutes, false},
+    {"getSeconds", TIME_PART, cel_get_seconds, false},
+    {"getMilliseconds", TIME_PART, cel_get_milliseconds, false},
+};
+
+const struct cel_library_row *cel_library(size_t *count)
+{
+    *count = ARRAY_LEN(rows);
+    return rows;
+}
+
+const struct cel_library_row *cel_library_find(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (slice_eq_str(name, rows[i].name))
+            return &rows[i];
+    return NULL;
+}

@@ -1,0 +1,50 @@
+/* library: the functions and operators of the language, one row each. Internal to lib/cel.
+ *
+ * A row has a name (operators: their symbol), the signatures for the checker and one C function that
+ * serves them all, since the kinds of arguments may be known at run time only.
+ *
+ * Signatures are separated by blanks: parameters, ':', result. One letter a type:
+ *   i int  u uint  d double  s string  y bytes  b bool  n null  t timestamp  r duration  * dyn
+ *   lX list(X)  mXY map(X, Y)  TX type(X)  A B C type variables
+ * A '.' behind the first parameter makes it a method ("s.s:b" is string.f(string) -> bool). A
+ * leading '~' means: only if the type of some argument is not known.
+ */
+#ifndef TROUPE_CEL_LIBRARY_H
+#define TROUPE_CEL_LIBRARY_H
+
+#include "cel/ast.h"
+
+struct cel_library_row {
+    const char *name;
+    const char *signatures;
+    cel_function *call;
+    bool reads_views;
+};
+
+/* All rows; *count gets their number. */
+const struct cel_library_row *cel_library(size_t *count);
+/* NULL when there is none. */
+const struct cel_library_row *cel_library_find(struct slice name);
+
+/* numbers.c */
+cel_function cel_add, cel_subtract_or_negate, cel_multiply, cel_divide, cel_modulo;
+/* operators.c */
+cel_function cel_not, cel_less, cel_less_equal, cel_greater, cel_greater_equal, cel_equals,
+    cel_not_equals, cel_in, cel_index, cel_size;
+/* strings.c */
+cel_function cel_contains, cel_starts_with, cel_ends_with, cel_matches;
+/* conversions.c */
+cel_function cel_to_int, cel_to_uint, cel_to_double, cel_to_string, cel_to_bytes, cel_to_bool,
+    cel_to_timestamp, cel_to_duration, cel_to_dyn, cel_to_type;
+/* times.c */
+cel_function cel_get_full_year, cel_get_month, cel_get_date, cel_get_day_of_month,
+    cel_get_day_of_week, cel_get_day_of_year, cel_get_hours, cel_get_minutes, cel_get_seconds,
+    cel_get_milliseconds;
+
+/* For numbers.c: what `+` and `-` do with what is no number; an error when there is no overload. */
+struct cel_value cel_concatenate(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                                 const struct cel_value *arguments); /* operators.c */
+struct cel_value cel_add_time(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                              const struct cel_value *arguments, bool subtract); /* times.c */
+
+#endif

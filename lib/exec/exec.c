@@ -1,0 +1,116 @@
+/* exec: the table of executors, and what all executions share. */
+#include "exec/exec.h"
+#include "exec/executors.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+typedef int executor_fn(struct exec_task *task);
+
+static executor_fn *find_function(enum graph_function function)
+{
+    switch (function) {
+    case FUNCTION_ECHO:
+        return exec_pass;
+    case FUNCTION_FAIL:
+        return exec_fail;
+    case FUNCTION_LOG:
+        return exec_log;
+    case FUNCTION_SLEEP:
+    case FUNCTION_SHA256:
+    case FUNCTION_UUID:
+    case FUNCTION_NOW:
+    case FUNCTION_NONE:
+        break;
+    }
+    return NULL;
+}
+
+static executor_fn *find_executor(const struct graph_node *node)
+{
+    switch (node->type) {
+    case NODE_FUNCTION:
+        return find_function(node->function);
+    case NODE_TRANSFORM:
+        return exec_transform;
+    case NODE_CONDITIONAL:
+    case NODE_PARALLEL:
+    case NODE_JOIN:
+    case NODE_NOOP:
+        return exec_pass;
+    case NODE_HTTP:
+    case NODE_EXEC:
+    case NODE_FILTER:
+    case NODE_AGGREGATE:
+    case NODE_LOOP:
+    case NODE_MAP:
+    case NODE_WORKFLOW:
+    case NODE_DELAY:
+    case NODE_SIGNAL:
+    case NODE_HUMAN:
+    case NODE_AGENT:
+    case NODE_TOOL:
+        break;
+    }
+    return NULL;
+}
+
+int exec_failed(struct exec_task *task, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)snprintf(task->failure.code, sizeof(task->failure.code), "%s", code);
+    (void)vsnprintf(task->failure.message, sizeof(task->failure.message), format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+int exec_pass(struct exec_task *task)
+{
+    task->passed = task->values->input.text;
+    return 0;
+}
+
+static int too_large(struct exec_task *task, const char *what)
+{
+    return exec_failed(task, "too_large", "%s is larger than %zu bytes, which is the most here",
+                       what, task->max_value_bytes);
+}
+
+int exec_run(struct exec_task *task)
+{
+    executor_fn *run = find_executor(task->node);
+    task->passed = SLICE_NONE;
+    if (!run)
+        return exec_failed(task, "internal", "this worker does not know how to run type '%s'%s",
+                           node_type_name(task->node->type),
+                           task->node->type == NODE_FUNCTION ? " with this function" : "");
+    task->output->cap_bytes = task->max_value_bytes;
+    const int rc = run(task);
+    /* A buffer that ran over makes executors fail in their own words; the true reason is this. */
+    if (!buf_ok(task->output))
+        return too_large(task, "the output");
+    if (rc != 0)
+        return -1;
+    if (task->passed.ptr ? task->passed.len > task->max_value_bytes : task->output->len == 0)
+        return task->passed.ptr ? too_large(task, "the output")
+                                : exec_failed(task, "internal", "the execution left no output");
+    return 0;
+}
+
+int exec_resolve_input(struct exec_task *task, struct slice natural)
+{
+    struct buf text;
+    task->values->input = (struct graph_text){.text = natural};
+    if (!task->node->input)
+        return 0;
+    buf_init(&text, task->max_value_bytes);
+    int rc = binding_eval(task->node->input, task->values, task->arena, &text, &task->failure);
+    if (!buf_ok(&text))
+        rc = too_large(task, "config.input");
+    struct slice kept = rc == 0 ? arena_copy(task->arena, buf_slice(&text)) : SLICE_NONE;
+    if (rc == 0 && !kept.ptr)
+        rc = exec_failed(task, "too_large", "config.input: out of memory for it");
+    buf_free(&text);
+    task->values->input = (struct graph_text){.text = kept};
+    return rc;
+}

@@ -1,0 +1,36 @@
+/* exec: what a node does, once its input is there.
+ *
+ * An executor turns a task into an output (JSON text) or a failure. One table maps a node's type (and
+ * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
+ * borrows them for the call. Executors here compute and return at once; none may block the loop.
+ */
+#ifndef TROUPE_EXEC_EXEC_H
+#define TROUPE_EXEC_EXEC_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/buf.h"
+#include "graph/graph.h"
+#include <stdint.h>
+
+/* Largest output: settings value `max-value` (default 16 MiB). Beyond it: `too_large`. */
+struct exec_task {
+    const struct graph_node *node;
+    struct graph_values *values; /* input already resolved (config.input applied) */
+    struct arena *arena;
+    struct slice run_id; /* for logs */
+    uint32_t attempt;
+    size_t max_value_bytes;
+    struct buf *output;  /* empty when called; JSON text on success */
+    struct slice passed; /* instead of output: text passed on as it is (no copy) */
+    struct graph_failure failure;
+};
+
+/* 0, with output or passed set; or -1 with failure set. */
+MUSTCHECK int exec_run(struct exec_task *task);
+
+/* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets
+ * values->input. -1 with failure (`binding`). */
+MUSTCHECK int exec_resolve_input(struct exec_task *task, struct slice natural);
+
+#endif

@@ -1,0 +1,157 @@
+/* compile: what the passes of the compiler share.
+ *
+ * Internal to lib/graph. The passes, in order, each in a file of its own:
+ *
+ *   definition  fields, kinds, names of fields        (fields.def)
+ *   nodes       ids, types, what each type needs
+ *   edges       references; merged edges, routes, predecessors, slots
+ *   cycle       closing edges, topological order
+ *   names       expressions and bindings, with who may name whom (reach)
+ *   warnings    what is legal and looks wrong
+ *
+ * A pass reports what it finds and goes on, so that everything is found at once; it returns -1 only
+ * without memory. What stays is in the graph's arena, everything else in `scratch`.
+ */
+#ifndef TROUPE_GRAPH_COMPILE_H
+#define TROUPE_GRAPH_COMPILE_H
+
+#include "base/strmap.h"
+#include "base/suggest.h"
+#include "base/utf8.h"
+#include "graph/fields.h"
+#include "graph/graph.h"
+#include "graph/place.h"
+
+#define NO_NODE UINT32_MAX
+
+struct node_draft {
+    struct json_ref ref; /* the node's object; absent when it is none */
+    struct json_ref id;  /* its valid id */
+    struct json_ref input, expression, template;
+    bool type_known;
+};
+
+struct edge_draft {
+    struct json_ref ref;
+    struct json_ref condition; /* its text; absent without one that is built */
+    bool conditional;          /* a condition is written there */
+    uint32_t from, to;         /* NO_NODE: unresolved */
+    uint32_t edge;             /* among its source's merged edges */
+    bool first;                /* of its merged edge */
+};
+
+struct reach; /* reach.c */
+
+struct compiler {
+    struct graph *graph;
+    struct arena *arena; /* the graph's */
+    struct arena scratch;
+    struct findings *findings;
+    struct json_doc doc;
+    struct places places;
+    uint32_t errors_before;  /* of the findings, when this compilation began */
+    uint32_t quiet;          /* inside what is refused as a whole: no finding per field of it */
+    uint64_t suggest_budget; /* candidates left to compare: each costs, and nodes are many */
+
+    struct json_ref metadata, node_list, edge_list, output; /* absent when they are not there */
+
+    struct node_draft *nodes;
+    struct edge_draft *edges;
+    uint32_t edge_draft_count;
+    bool edges_unclear;               /* a reference was not resolved, or a node was unreadable */
+    struct graph_node *graph_nodes;   /* graph->nodes, while they may be written */
+    struct graph_edge *graph_edges;   /* all, by source */
+    uint32_t *edge_drafts;            /* per merged edge: its first draft */
+    struct graph_route *graph_routes; /* all, by source */
+    uint32_t *route_drafts;           /* per route: its draft */
+
+    bool cyclic;
+    uint32_t *topological; /* node indices; valid without cycles */
+    struct reach *reach;   /* made when first needed */
+
+    /* Who is named, while one node's names are collected. */
+    uint32_t *named_stamp; /* per node: == stamp when it need not be listed again */
+    uint32_t stamp;
+    uint32_t *named;
+    uint32_t named_count;
+};
+
+/* --- reporting (report.c) --- */
+
+void report(struct compiler *c, enum finding_severity severity, struct json_position position,
+            const struct path *path, const char *format, ...) PRINTF(5, 6);
+#define report_error(c, ref, path, ...)                                                            \
+    report(c, FINDING_ERROR, places_position(&(c)->places, ref), path, __VA_ARGS__)
+#define report_warning(c, ref, path, ...)                                                          \
+    report(c, FINDING_WARNING, places_position(&(c)->places, ref), path, __VA_ARGS__)
+
+/* What users wrote, in messages: not more than fits a line. */
+static inline struct slice shown(struct slice text) { return utf8_cut(text, 80); }
+
+/* ", did you mean 'x'?" or "". */
+struct hint {
+    char text[128];
+};
+struct hint hint_of(const struct suggest *suggest);
+/* The nearest node id to a name that is none; nothing once the budget is spent. */
+struct hint hint_node(struct compiler *c, struct slice name);
+
+/* NO_NODE when there is none of that id. */
+uint32_t compiler_find(const struct compiler *c, struct slice id);
+
+/* --- passes --- */
+
+/* Checks an object against a context's rows; fills *fields with what has the right kind. */
+MUSTCHECK int definition_object(struct compiler *c, enum field_context context, struct json_ref ref,
+                                const struct path *path, struct fields *fields);
+
+struct node_fields {
+    struct fields node;
+    struct json_ref config;
+    struct fields config_fields; /* by the context of the type */
+    bool type_known;
+    enum node_type type;
+    enum graph_function function;
+};
+/* A node's object and its config. */
+MUSTCHECK int definition_node(struct compiler *c, struct json_ref ref, const struct path *path,
+                              struct node_fields *fields);
+
+MUSTCHECK int nodes_pass(struct compiler *c);
+MUSTCHECK int edges_pass(struct compiler *c);
+MUSTCHECK int cycle_pass(struct compiler *c);
+MUSTCHECK int names_pass(struct compiler *c);
+MUSTCHECK int warnings_pass(struct compiler *c);
+
+/* True when there is a path from one node to the other; only without cycles. -1 without memory. */
+MUSTCHECK int reach_has(struct compiler *c, uint32_t from, uint32_t to, bool *has);
+
+/* --- names (names.c) --- */
+
+/* Where an expression or a binding stands decides what it may name. */
+enum site { SITE_CONFIG, SITE_CONDITION, SITE_OUTPUT };
+
+struct scope {
+    struct compiler *c;
+    enum site site;
+    uint32_t node; /* whose config or condition; NO_NODE: of none */
+    bool names_input, names_context, names_run;
+};
+
+/* Resolves the node that is named at byte `offset` of a string, as "$NAME" or "ctx.NAME" (`sigil` is
+ * what stands before it), and notes that it is read. NO_NODE when it may not be named (reported). -1
+ * without memory. */
+MUSTCHECK int scope_node(struct scope *scope, struct slice name, const char *sigil,
+                         struct json_ref string, size_t offset, const struct path *path,
+                         uint32_t *node);
+
+/* Compiles the CEL text that stands at byte `offset` of a string. *expr is NULL when it does not
+ * compile (reported). -1 without memory. */
+MUSTCHECK int expr_compile(struct scope *scope, struct json_ref string, size_t offset,
+                           struct slice text, const struct path *path,
+                           const struct graph_expr **expr);
+/* A template; *binding is NULL when a reference in it is wrong (reported). */
+MUSTCHECK int binding_compile(struct scope *scope, struct json_ref template,
+                              const struct path *path, const struct binding **binding);
+
+#endif

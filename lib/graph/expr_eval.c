@@ -1,0 +1,174 @@
+/* expr_eval: an expression over the values of one execution. Only what the program names is parsed
+ * and built. */
+#include "base/json.h"
+#include "graph/expr.h"
+#include <stdio.h>
+
+enum { MICROS = 1000000 };
+
+int graph_text_ref(struct graph_text *text, struct arena *arena, struct json_ref *ref)
+{
+    struct json_error error;
+    if (!text->text.ptr)
+        return -1;
+    if (!text->parsed && json_read(arena, text->text, NULL, &text->doc, &error) != 0)
+        return -1;
+    text->parsed = true;
+    *ref = json_root(&text->doc);
+    return 0;
+}
+
+struct graph_output *values_output(struct graph_values *values, uint32_t node, uint32_t *cursor)
+{
+    for (uint32_t i = 0; i < values->output_count; i++) {
+        uint32_t at = (*cursor + i) % values->output_count;
+        if (values->outputs[at].node != node)
+            continue;
+        *cursor = at + 1;
+        return &values->outputs[at];
+    }
+    return NULL;
+}
+
+int failure_set(struct graph_failure *failure, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)snprintf(failure->code, sizeof(failure->code), "%s", code);
+    (void)vsnprintf(failure->message, sizeof(failure->message), format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+static int unreadable(struct graph_failure *failure, const struct graph_expr *expr,
+                      const char *what)
+{
+    return failure_set(failure, "expression", "%s: %s cannot be read: it is no JSON, or too large",
+                       expr->path, what);
+}
+
+static int fill_slots(const struct graph_expr *expr, struct graph_values *values,
+                      struct arena *arena, struct cel_value slots[SLOT_COUNT],
+                      struct graph_failure *failure)
+{
+    const struct {
+        struct graph_text *text;
+        const char *name;
+    } sources[SLOT_COUNT] = {
+        [SLOT_INPUT] = {&values->input, "input"},
+        [SLOT_CONTEXT] = {&values->context, "context"},
+        [SLOT_OUTPUT] = {&values->output, "output"},
+        [SLOT_RUN] = {&values->run, "run"},
+    };
+    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+        struct json_ref ref;
+        slots[i] = cel_absent();
+        if (!cel_uses_slot(expr->program, i))
+            continue;
+        if (!sources[i].text->text.ptr)
+            return failure_set(failure, "expression", "%s: there is no %s here", expr->path,
+                               sources[i].name);
+        if (graph_text_ref(sources[i].text, arena, &ref) != 0)
+            return unreadable(failure, expr, sources[i].name);
+        slots[i] = cel_from_json(ref, arena);
+    }
+    return 0;
+}
+
+static struct cel_value timestamp(int64_t micros)
+{
+    int64_t seconds = micros / MICROS, rest = micros % MICROS;
+    if (rest < 0) {
+        rest += MICROS;
+        seconds--;
+    }
+    struct cel_value value = {.kind = CEL_TIMESTAMP};
+    value.time.seconds = seconds;
+    value.time.nanos = (int32_t)rest * 1000;
+    return value;
+}
+
+/* What ctx.N is. */
+static int record(const struct graph_expr *expr, struct graph_output *output, struct arena *arena,
+                  struct cel_value *value, struct graph_failure *failure)
+{
+    struct json_ref ref;
+    if (graph_text_ref(&output->output, arena, &ref) != 0)
+        return unreadable(failure, expr, "the output of a node");
+    struct slice status = output->failed ? SLICE("failed") : SLICE("completed");
+    const struct cel_member members[] = {
+        {SLICE("output"), cel_from_json(ref, arena)},
+        {SLICE("status"), cel_string(status)},
+        {SLICE("attempt"), cel_int(output->attempt)},
+        {SLICE("started_at"), timestamp(output->started_us)},
+        {SLICE("ended_at"), timestamp(output->ended_us)},
+    };
+    /* The members are borrowed for the arena's life. */
+    struct cel_member *kept = arena_array(arena, ARRAY_LEN(members), sizeof(*kept));
+    if (!kept)
+        return failure_set(failure, "expression_cost", "%s: out of memory", expr->path);
+    memcpy(kept, members, sizeof(members));
+    *value = cel_record(arena, kept, ARRAY_LEN(members));
+    return 0;
+}
+
+static int failed(const struct graph_expr *expr, const struct cel_error *error,
+                  struct graph_failure *failure)
+{
+    const char *code = "expression";
+    switch (error->code) {
+    case CEL_ERROR_SYNTAX:
+    case CEL_ERROR_CHECK:
+    case CEL_ERROR_EVALUATION:
+        break;
+    case CEL_ERROR_TYPE:
+        code = "type";
+        break;
+    case CEL_ERROR_COST:
+    case CEL_ERROR_MEMORY:
+        code = "expression_cost";
+        break;
+    }
+    return failure_set(failure, code, "%s: %s", expr->path, error->message);
+}
+
+int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, struct arena *arena,
+                    struct cel_value *value, struct graph_failure *failure)
+{
+    struct cel_value slots[SLOT_COUNT];
+    struct cel_error error;
+    uint32_t count, cursor = 0;
+    (void)cel_references(expr->program, &count);
+    if (fill_slots(expr, values, arena, slots, failure) != 0)
+        return -1;
+    struct cel_value *references = arena_array(arena, count, sizeof(*references));
+    if (!references)
+        return failure_set(failure, "expression_cost", "%s: out of memory", expr->path);
+    for (uint32_t i = 0; i < count; i++) {
+        struct graph_output *output = values_output(values, expr->reference_nodes[i], &cursor);
+        references[i] = cel_absent();
+        if (output && record(expr, output, arena, &references[i], failure) != 0)
+            return -1;
+    }
+    const struct cel_activation activation = {.slots = slots,
+                                              .slot_count = SLOT_COUNT,
+                                              .references = references,
+                                              .reference_count = count};
+    if (cel_eval(expr->program, &activation, arena, value, &error) != 0)
+        return failed(expr, &error, failure);
+    return 0;
+}
+
+int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
+                     struct arena *arena, bool *holds, struct graph_failure *failure)
+{
+    struct cel_value value = cel_null();
+    if (graph_expr_eval(expr, values, arena, &value, failure) != 0)
+        return -1;
+    if (value.kind != CEL_BOOL)
+        return failure_set(failure, "expression",
+                           "%s: a condition is true or false, and this one is %s", expr->path,
+                           cel_kind_name(&value));
+    *holds = value.boolean;
+    return 0;
+}

@@ -1,0 +1,219 @@
+/* graph: a definition, compiled.
+ *
+ *   file --json/yaml reader--> document --graph_compile--> findings, or a graph
+ *
+ * A graph is immutable once made, owns its memory and is shared by reference count. Nodes are named
+ * by index, in file order, everywhere below this layer's users: in tokens, in Redis, in the ledger.
+ * The canonical form is the minified definition; the SHA-256 of "troupe-graph 1\n" and it is the digest by which workers cache
+ * graphs; compiling the same canonical form gives the same graph on every machine.
+ *
+ *              routes (file order)                edges (merged by target)
+ *   node a ──  a→b if c1, a→b if c2, a→d    ──>   0: a→b (taken if c1 or c2)   1: a→d
+ *
+ * Edges between the same two nodes are one edge. Every edge knows its place among the incoming
+ * edges of its target (`slot`), which is its mark in a join record.
+ */
+#ifndef TROUPE_GRAPH_GRAPH_H
+#define TROUPE_GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/strmap.h"
+#include "graph/binding.h"
+#include "graph/findings.h"
+#include "graph/values.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* id, text, alias or NULL, built */
+#define NODE_TYPES(X)                                                                              \
+    X(FUNCTION, "function", "task", true)                                                          \
+    X(HTTP, "http", NULL, false)                                                                   \
+    X(EXEC, "exec", NULL, false)                                                                   \
+    X(TRANSFORM, "transform", NULL, true)                                                          \
+    X(FILTER, "filter", NULL, false)                                                               \
+    X(AGGREGATE, "aggregate", NULL, false)                                                         \
+    X(CONDITIONAL, "conditional", "condition", true)                                               \
+    X(PARALLEL, "parallel", NULL, true)                                                            \
+    X(JOIN, "join", NULL, true)                                                                    \
+    X(NOOP, "noop", NULL, true)                                                                    \
+    X(LOOP, "loop", NULL, false)                                                                   \
+    X(MAP, "map", "foreach", false)                                                                \
+    X(WORKFLOW, "workflow", NULL, false)                                                           \
+    X(DELAY, "delay", NULL, false)                                                                 \
+    X(SIGNAL, "signal", "wait", false)                                                             \
+    X(HUMAN, "human", "human_gate", false)                                                         \
+    X(AGENT, "agent", "agent_call", false)                                                         \
+    X(TOOL, "tool", "tool_call", false)
+
+enum node_type {
+#define X(id, text, alias, built) NODE_##id,
+    NODE_TYPES(X)
+#undef X
+};
+
+const char *node_type_name(enum node_type type);
+
+/* Built-in functions: id, name, built */
+#define GRAPH_FUNCTIONS(X)                                                                         \
+    X(ECHO, "echo", true)                                                                          \
+    X(SLEEP, "sleep", false)                                                                       \
+    X(FAIL, "fail", true)                                                                          \
+    X(SHA256, "sha256", false)                                                                     \
+    X(UUID, "uuid", false)                                                                         \
+    X(NOW, "now", false)                                                                           \
+    X(LOG, "log", true)
+
+enum graph_function {
+#define X(id, name, built) FUNCTION_##id,
+    GRAPH_FUNCTIONS(X)
+#undef X
+        FUNCTION_NONE,
+};
+
+/* A compiled expression and what it reads. */
+struct graph_expr {
+    const struct cel_program *program;
+    const uint32_t *reference_nodes; /* parallel to cel_references(): node index of each ctx.N */
+    const char *path;                /* "edges[0].condition", for messages */
+    struct json_position position;   /* of its string in the source */
+};
+
+/* Evaluates with this layer's names. 0, or -1 with code `expression`, `expression_cost` or `type`
+ * and a message that begins with the path. */
+MUSTCHECK int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values,
+                              struct arena *arena, struct cel_value *value,
+                              struct graph_failure *failure);
+/* The same, for a condition: anything but a bool is `expression`. */
+MUSTCHECK int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
+                               struct arena *arena, bool *holds, struct graph_failure *failure);
+
+/* One outgoing edge as written, in file order. */
+struct graph_route {
+    uint32_t edge;                      /* index into the node's edges */
+    const struct graph_expr *condition; /* NULL: none */
+};
+
+struct graph_edge {
+    uint32_t from, to;
+    uint32_t slot; /* among the target's predecessors */
+};
+
+enum graph_routing {
+    ROUTING_EACH,      /* every route decided by itself */
+    ROUTING_EXCLUSIVE, /* conditional: the first that holds, else all without a condition */
+};
+
+enum graph_join {
+    JOIN_ALL,
+    JOIN_ANY,   /* need 1 */
+    JOIN_COUNT, /* need n */
+};
+
+struct graph_node {
+    struct slice id;
+    uint32_t index;
+    enum node_type type;
+    enum graph_routing routing;
+    enum graph_join join; /* matters with two predecessors or more */
+    uint32_t need;        /* ANY: 1, COUNT: n, ALL: pred_count */
+    bool entry;           /* no predecessors */
+    bool terminal;        /* no outgoing edges */
+
+    const uint32_t *preds; /* node indices, in edge order */
+    uint32_t pred_count;
+    const struct graph_edge *edges;
+    uint32_t edge_count;
+    const struct graph_route *routes;
+    uint32_t route_count;
+
+    /* Nodes other than predecessors whose outputs its expressions and bindings name. */
+    const uint32_t *reads;
+    uint32_t read_count;
+    bool reads_context; /* names `context` */
+    bool reads_run;     /* names `run` */
+
+    const struct binding *input; /* config.input, or NULL */
+
+    enum graph_function function;        /* FUNCTION */
+    const struct graph_expr *expression; /* TRANSFORM: this or template */
+    const struct binding *template;
+    struct slice queue; /* "default" */
+};
+
+struct graph {
+    uint32_t references; /* atomic */
+    struct arena arena;
+    char digest[SHA256_HEX_LEN + 1];
+    struct slice canonical;   /* minified definition */
+    struct slice name;        /* metadata.name; len 0: none */
+    struct slice description; /* metadata.description */
+    const struct graph_node *nodes;
+    uint32_t node_count;
+    struct strmap ids;   /* id to node; see graph_find */
+    uint32_t edge_count; /* merged edges of all nodes */
+    const uint32_t *entries;
+    uint32_t entry_count;
+    const struct binding *output; /* the mapping, or NULL */
+    const uint32_t *output_reads; /* nodes that the mapping names */
+    uint32_t output_read_count;
+    bool output_reads_context; /* names `context` or `input` */
+    bool output_reads_run;
+};
+
+/* Limits of a definition's source. */
+#define GRAPH_SOURCE_MAX_BYTES (16u << 20)
+#define GRAPH_MAX_NODES 10000u
+#define GRAPH_MAX_EDGES 50000u
+#define GRAPH_ARENA_BYTES (512u << 20)
+
+enum graph_format { GRAPH_JSON, GRAPH_YAML };
+
+/* By the file name: .yaml and .yml are YAML, everything else is JSON. */
+enum graph_format graph_format_of(const char *file_name);
+
+/* Compiles a source. Returns the graph with one reference, or NULL with at least one error finding
+ * (or findings->out_of_memory). Warnings are found either way. Syntax errors are findings too. The
+ * findings' arena must be the caller's. */
+MUSTCHECK struct graph *graph_compile(struct slice source, enum graph_format format,
+                                      struct findings *findings);
+
+/* Compiles a canonical form that came from the record; a finding there is ERR_INVALID. */
+MUSTCHECK struct graph *graph_load(struct slice canonical, struct err *err);
+
+void graph_retain(struct graph *graph);
+void graph_release(struct graph *graph); /* NULL is fine */
+
+/* NULL when there is none of that id. */
+const struct graph_node *graph_find(const struct graph *graph, struct slice id);
+
+/* --- dead paths ---
+ *
+ * What a dead edge decides: a target with one predecessor is skipped, and so are its edges in turn;
+ * a target with several gets a dead arrival, and what happens then is decided by its join record.
+ * The walk is depth first, in edge order, the same everywhere: workers plan by it, join tables are
+ * made from it, the supervisor expands the record by it.
+ */
+struct graph_dead_walk {
+    void (*skipped)(void *context, uint32_t node);                /* or NULL */
+    void (*arrival)(void *context, uint32_t node, uint32_t slot); /* or NULL */
+    void *context;
+};
+/* Walks from one dead edge. -1 without memory (explicit stack in the arena). */
+MUSTCHECK int graph_dead_edge(const struct graph *graph, const struct graph_edge *edge,
+                              struct arena *arena, const struct graph_dead_walk *walk);
+/* Walks from all outgoing edges of a skipped node (the node itself is not reported). */
+MUSTCHECK int graph_dead_node(const struct graph *graph, uint32_t node, struct arena *arena,
+                              const struct graph_dead_walk *walk);
+
+/* --- pictures --- */
+
+/* Graphviz source: node shapes by type, conditions as edge labels. */
+void graph_write_dot(const struct graph *graph, struct buf *out);
+/* {"name", "digest", "nodes": [{id, type, entry, terminal, join}], "edges": [{from, to, conditions}]} */
+void graph_write_json(const struct graph *graph, struct buf *out);
+
+#endif

@@ -1,0 +1,193 @@
+/* names: every expression and binding compiled, and who may name whom.
+ *
+ * A node may name those from which a path leads to it, so that what it sees does not depend on
+ * timing; the output mapping may name all. What a node names beside its predecessors is listed in its
+ * `reads`, for the worker to fetch.
+ */
+#include "graph/compile.h"
+
+/* A path can only be asked for where all edges are known and none closes a cycle; otherwise the
+ * answer would blame the wrong place. */
+static bool paths_known(const struct compiler *c) { return !c->cyclic && !c->edges_unclear; }
+
+static void note_named(struct compiler *c, uint32_t node)
+{
+    if (c->named_stamp[node] == c->stamp)
+        return;
+    c->named_stamp[node] = c->stamp;
+    c->named[c->named_count++] = node;
+}
+
+static void not_before(struct scope *scope, struct slice name, const char *sigil,
+                       struct json_position position, const struct path *path)
+{
+    struct compiler *c = scope->c;
+    struct slice self = c->graph->nodes[scope->node].id;
+    report(c, FINDING_ERROR, position, path,
+           "%s%.*s: '%.*s' cannot have run before '%.*s': no path leads from it to here", sigil,
+           SLICE_ARG(shown(name)), SLICE_ARG(shown(name)), SLICE_ARG(shown(self)));
+}
+
+int scope_node(struct scope *scope, struct slice name, const char *sigil, struct json_ref string,
+               size_t offset, const struct path *path, uint32_t *node)
+{
+    struct compiler *c = scope->c;
+    const uint32_t found = compiler_find(c, name);
+    struct json_position position = places_in_string(&c->places, string, offset);
+    bool has = true;
+    *node = NO_NODE;
+    if (found == NO_NODE) {
+        struct hint hint = hint_node(c, name);
+        const char *plain = sigil[0] == '$' ? " (a plain '$' is written '$$')" : "";
+        report(c, FINDING_ERROR, position, path, "%s%.*s: no node is called '%.*s'%s%s", sigil,
+               SLICE_ARG(shown(name)), SLICE_ARG(shown(name)), hint.text, plain);
+        return 0;
+    }
+    if (scope->site != SITE_OUTPUT && found == scope->node) {
+        report(c, FINDING_ERROR, position, path,
+               "%s%.*s: a node's own name stands for its previous iteration, and this one is in no "
+               "loop%s",
+               sigil, SLICE_ARG(shown(name)),
+               scope->site == SITE_CONDITION ? "; its current output is 'output'" : "");
+        return 0;
+    }
+    if (scope->site != SITE_OUTPUT && scope->node != NO_NODE && paths_known(c)) {
+        /* Predecessors are stamped; only others need the ancestors. */
+        if (c->named_stamp[found] != c->stamp && reach_has(c, found, scope->node, &has) != 0)
+            return -1;
+        if (!has) {
+            not_before(scope, name, sigil, position, path);
+            return 0;
+        }
+    }
+    *node = found;
+    note_named(c, found);
+    return 0;
+}
+
+static void begin_names(struct compiler *c, const struct graph_node *node)
+{
+    c->stamp++;
+    c->named_count = 0;
+    for (uint32_t i = 0; node && i < node->pred_count; i++)
+        c->named_stamp[node->preds[i]] = c->stamp;
+}
+
+static int end_names(struct compiler *c, const uint32_t **reads, uint32_t *count)
+{
+    *count = c->named_count;
+    *reads = NULL;
+    if (c->named_count == 0)
+        return 0;
+    uint32_t *list = arena_array(c->arena, c->named_count, sizeof(*list));
+    if (!list)
+        return -1;
+    memcpy(list, c->named, c->named_count * sizeof(*list));
+    *reads = list;
+    return 0;
+}
+
+static int compile_expression(struct scope *scope, struct json_ref string, const struct path *path,
+                              const struct graph_expr **expr)
+{
+    struct slice text = json_string(string, &scope->c->scratch);
+    return text.ptr ? expr_compile(scope, string, 0, text, path, expr) : -1;
+}
+
+static int config_names(struct scope *scope, const struct node_draft *draft,
+                        struct graph_node *node, const struct path *place)
+{
+    struct path config = path_key(place, SLICE("config"));
+    struct path input = path_key(&config, SLICE("input"));
+    struct path expression = path_key(&config, SLICE("expression"));
+    struct path template = path_key(&config, SLICE("template"));
+    if (json_present(draft->input) &&
+        binding_compile(scope, draft->input, &input, &node->input) != 0)
+        return -1;
+    if (json_present(draft->expression) &&
+        compile_expression(scope, draft->expression, &expression, &node->expression) != 0)
+        return -1;
+    if (json_present(draft->template) &&
+        binding_compile(scope, draft->template, &template, &node->template) != 0)
+        return -1;
+    return 0;
+}
+
+static int condition_names(struct scope *scope, uint32_t draft, const struct graph_expr **condition)
+{
+    struct path list = path_key(NULL, SLICE("edges"));
+    struct path place = path_index(&list, draft);
+    struct path member = path_key(&place, SLICE("condition"));
+    struct json_ref ref = scope->c->edges[draft].condition;
+    if (!json_present(ref))
+        return 0;
+    if (compile_expression(scope, ref, &member, condition) != 0)
+        return -1;
+    if (*condition && cel_is_static_non_bool((*condition)->program))
+        report_error(scope->c, ref, &member, "a condition is true or false; this is %.*s",
+                     SLICE_ARG(shown(cel_type_text((*condition)->program))));
+    return 0;
+}
+
+static int node_names(struct compiler *c, uint32_t index)
+{
+    struct graph_node *node = &c->graph_nodes[index];
+    struct path list = path_key(NULL, SLICE("nodes"));
+    struct path place = path_index(&list, index);
+    struct scope config = {.c = c, .site = SITE_CONFIG, .node = index};
+    struct scope conditions = {.c = c, .site = SITE_CONDITION, .node = index};
+    begin_names(c, node);
+    if (config_names(&config, &c->nodes[index], node, &place) != 0)
+        return -1;
+    const size_t first = (size_t)(node->routes - c->graph_routes);
+    for (uint32_t i = 0; i < node->route_count; i++)
+        if (condition_names(&conditions, c->route_drafts[first + i],
+                            &c->graph_routes[first + i].condition) != 0)
+            return -1;
+    node->reads_context = config.names_context || conditions.names_context;
+    node->reads_run = config.names_run || conditions.names_run;
+    return end_names(c, &node->reads, &node->read_count);
+}
+
+/* Edges that lead nowhere have conditions too, and those their own mistakes. */
+static int stray_conditions(struct compiler *c)
+{
+    for (uint32_t i = 0; i < c->edge_draft_count; i++) {
+        const struct edge_draft *draft = &c->edges[i];
+        const struct graph_expr *unused = NULL;
+        if (draft->from != NO_NODE && draft->to != NO_NODE)
+            continue;
+        struct scope scope = {.c = c, .site = SITE_CONDITION, .node = draft->from};
+        begin_names(c, NULL);
+        if (condition_names(&scope, i, &unused) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int output_names(struct compiler *c)
+{
+    struct path path = path_key(NULL, SLICE("output"));
+    struct scope scope = {.c = c, .site = SITE_OUTPUT, .node = NO_NODE};
+    if (!json_present(c->output))
+        return 0;
+    begin_names(c, NULL);
+    if (binding_compile(&scope, c->output, &path, &c->graph->output) != 0)
+        return -1;
+    c->graph->output_reads_context = scope.names_context || scope.names_input;
+    c->graph->output_reads_run = scope.names_run;
+    return end_names(c, &c->graph->output_reads, &c->graph->output_read_count);
+}
+
+int names_pass(struct compiler *c)
+{
+    const uint32_t count = c->graph->node_count;
+    c->named_stamp = arena_array(&c->scratch, count, sizeof(*c->named_stamp));
+    c->named = arena_array(&c->scratch, count, sizeof(*c->named));
+    if (!c->named_stamp || !c->named)
+        return -1;
+    for (uint32_t n = 0; n < count; n++)
+        if (node_names(c, n) != 0)
+            return -1;
+    return stray_conditions(c) != 0 ? -1 : output_names(c);
+}

@@ -1,0 +1,221 @@
+/* nodes: ids, types and what each type needs. */
+#include "graph/compile.h"
+
+enum { ID_BYTES = 128, NAME_BYTES = 128 };
+
+static const char *const reserved[] = {"input", "context",   "output", "ctx", "item",
+                                       "index", "iteration", "error",  "run", "secrets"};
+
+static bool valid_id(struct slice id)
+{
+    if (id.len == 0 || id.len > ID_BYTES)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char ch = id.ptr[i];
+        bool letter = (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z') || ch == '_';
+        if (!letter && (i == 0 || !((ch >= '0' && ch <= '9') || ch == '-')))
+            return false;
+    }
+    return true;
+}
+
+/* Even an id that may not be one is kept: edges that name it are right about it. */
+static int read_id(struct compiler *c, struct graph_node *node, struct json_ref ref,
+                   const struct path *path)
+{
+    struct slice id = json_string(ref, &c->scratch);
+    if (!id.ptr)
+        return -1;
+    struct path place = path_key(path, SLICE("id"));
+    if (!valid_id(id))
+        report_error(c, ref, &place,
+                     "'%.*s' is no node id: expected a letter or '_', then letters, digits, '_' or "
+                     "'-', 128 at most",
+                     SLICE_ARG(shown(id)));
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+        if (slice_eq_str(id, reserved[i]))
+            report_error(c, ref, &place, "'%s' is reserved: it is a name in expressions",
+                         reserved[i]);
+    uint32_t first = compiler_find(c, id);
+    if (first != NO_NODE) {
+        report_error(c, ref, &place, "duplicate id '%.*s': nodes[%u] has it already",
+                     SLICE_ARG(shown(id)), first);
+        c->edges_unclear = true;
+        return 0;
+    }
+    node->id = arena_copy(c->arena, id);
+    if (!node->id.ptr)
+        return -1;
+    c->nodes[node->index].id = ref;
+    return strmap_put(&c->graph->ids, node->id, node);
+}
+
+/* One of these decides the output, and exactly one. */
+static void check_transform(struct compiler *c, struct json_ref node,
+                            const struct node_fields *fields, const struct path *path)
+{
+    const struct fields *config = &fields->config_fields;
+    const struct {
+        const char *name;
+        struct json_ref value;
+    } ways[] = {{"expression", FIELD_VALUE(config, TRANSFORM, EXPRESSION)},
+                {"template", FIELD_VALUE(config, TRANSFORM, TEMPLATE)},
+                {"jq", FIELD_VALUE(config, TRANSFORM, JQ)},
+                {"transformation", FIELD_VALUE(config, TRANSFORM, TRANSFORMATION)}};
+    const char *first = NULL;
+    struct path place = path_key(path, SLICE("config"));
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        if (!json_present(ways[i].value)) {
+            /* Of the wrong kind: reported, and meant. */
+            if (json_present(fields->config) &&
+                json_present(json_member(fields->config, slice_str(ways[i].name))))
+                first = ways[i].name;
+            continue;
+        }
+        struct path member = path_key(&place, slice_str(ways[i].name));
+        if (first)
+            report_error(c, ways[i].value, &member,
+                         "a transform has one of expression and "
+                         "template; this one has '%s' already",
+                         first);
+        first = first ? first : ways[i].name;
+    }
+    if (!first)
+        report_error(c, json_present(fields->config) ? fields->config : node, &place,
+                     "a transform needs one of expression and template");
+}
+
+/* What the passes behind read of a config; the function's name is for fields.def's rows to check. */
+static void read_values(struct node_draft *draft, struct graph_node *node,
+                        const struct node_fields *fields)
+{
+    const enum field_context context =
+        config_context(fields->type, fields->function != FUNCTION_NONE);
+    node->function = fields->function;
+    draft->input = fields_named(&fields->config_fields, context, "input");
+    if (fields->type != NODE_TRANSFORM)
+        return;
+    draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
+    draft->template = FIELD_VALUE(&fields->config_fields, TRANSFORM, TEMPLATE);
+}
+
+/* Fields that lead somewhere and are refused: what else is said about paths would be wrong. */
+static bool implies_edges(const struct node_fields *fields)
+{
+    const struct fields *node = &fields->node;
+    return fields->type == NODE_LOOP || json_present(FIELD_VALUE(node, NODE, BRANCH)) ||
+           json_present(FIELD_VALUE(node, NODE, LOOP)) ||
+           json_present(FIELD_VALUE(node, NODE, ON_ERROR)) ||
+           json_present(FIELD_VALUE(node, NODE, COMPENSATE));
+}
+
+static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
+                     const struct path *path)
+{
+    struct graph_node *node = &c->graph_nodes[index];
+    *node = (struct graph_node){.id = SLICE_NONE,
+                                .index = index,
+                                .type = NODE_NOOP,
+                                .function = FUNCTION_NONE,
+                                .queue = SLICE("default")};
+    if (json_type(ref) != JSON_OBJECT) {
+        report_error(c, ref, path, "expected a node (an object), not %.*s",
+                     SLICE_ARG(shown(json_text(ref))));
+        c->edges_unclear = true;
+        return 0;
+    }
+    struct node_draft *draft = &c->nodes[index];
+    struct node_fields fields;
+    draft->ref = ref;
+    if (definition_node(c, ref, path, &fields) != 0)
+        return -1;
+    node->type = fields.type;
+    node->routing = fields.type == NODE_CONDITIONAL ? ROUTING_EXCLUSIVE : ROUTING_EACH;
+    draft->type_known = fields.type_known;
+    struct json_ref id = FIELD_VALUE(&fields.node, NODE, ID);
+    if (!json_present(id))
+        c->edges_unclear = true;
+    else if (read_id(c, node, id, path) != 0)
+        return -1;
+    if (!fields.type_known)
+        return 0;
+    c->edges_unclear |= implies_edges(&fields);
+    if (fields.type == NODE_TRANSFORM)
+        check_transform(c, ref, &fields, path);
+    read_values(draft, node, &fields);
+    return 0;
+}
+
+/* A string member of metadata; of another kind it was reported. ptr NULL when there is none, and
+ * without memory (then -1). */
+static int metadata_text(struct compiler *c, struct slice name, struct json_ref *ref,
+                         struct slice *text)
+{
+    *text = SLICE_NONE;
+    *ref = json_member(c->metadata, name);
+    if (!json_present(*ref) || json_type(*ref) != JSON_STRING)
+        return 0;
+    struct slice view = json_string(*ref, &c->scratch);
+    if (view.ptr)
+        *text = arena_copy(c->arena, view);
+    return text->ptr ? 0 : -1;
+}
+
+/* Definitions are stored under their name, and URLs, lists and lines of output show it. */
+static bool valid_name(struct slice name)
+{
+    if (name.len == 0 || name.len > NAME_BYTES || name.ptr[0] == ' ' ||
+        name.ptr[name.len - 1] == ' ')
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < 0x20 || name.ptr[i] == 0x7F || name.ptr[i] == '/')
+            return false;
+    return true;
+}
+
+static int read_metadata(struct compiler *c)
+{
+    struct json_ref ref;
+    if (!json_present(c->metadata))
+        return 0;
+    if (metadata_text(c, SLICE("name"), &ref, &c->graph->name) != 0)
+        return -1;
+    if (c->graph->name.ptr && !valid_name(c->graph->name)) {
+        struct path metadata = path_key(NULL, SLICE("metadata"));
+        struct path place = path_key(&metadata, SLICE("name"));
+        report_error(c, ref, &place,
+                     "expected 1 to 128 bytes without '/' and control characters, and no space "
+                     "around them");
+    }
+    return metadata_text(c, SLICE("description"), &ref, &c->graph->description);
+}
+
+int nodes_pass(struct compiler *c)
+{
+    if (read_metadata(c) != 0)
+        return -1;
+    if (!json_present(c->node_list))
+        return 0; /* missing or no list: reported */
+    const struct path list = path_key(NULL, SLICE("nodes"));
+    const uint32_t count = json_count(c->node_list);
+    if (count == 0)
+        report_error(c, c->node_list, &list, "a definition needs at least one node in nodes");
+    if (count > GRAPH_MAX_NODES) {
+        report_error(c, c->node_list, &list, "%u nodes; the limit is %u", count, GRAPH_MAX_NODES);
+        c->edges_unclear = true;
+        return 0;
+    }
+    c->nodes = arena_array(&c->scratch, count, sizeof(*c->nodes));
+    c->graph_nodes = arena_array(c->arena, count, sizeof(*c->graph_nodes));
+    if (!c->nodes || !c->graph_nodes)
+        return -1;
+    c->graph->nodes = c->graph_nodes;
+    struct json_iter it = json_iter(c->node_list);
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct path place = path_index(&list, i);
+        c->graph->node_count = i + 1;
+        if (read_node(c, i, it.value, &place) != 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* values: what the names of expressions and bindings mean for one execution.
+ *
+ * Values arrive as JSON text and are parsed when an expression first looks into them, once. A
+ * graph_values is filled by the worker per execution; everything in it lives in that execution's
+ * arena or longer.
+ */
+#ifndef TROUPE_GRAPH_VALUES_H
+#define TROUPE_GRAPH_VALUES_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/json.h"
+#include "base/slice.h"
+#include "cel/cel.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* JSON text, and its document once somebody looked. text.ptr NULL: absent. */
+struct graph_text {
+    struct slice text;
+    struct json_doc doc;
+    bool parsed;
+};
+
+/* The finished execution of another node, as `ctx.N` shows it. */
+struct graph_output {
+    uint32_t node;
+    bool failed; /* status "failed" (handled by on_error), else "completed" */
+    uint32_t attempt;
+    int64_t started_us; /* wall clock */
+    int64_t ended_us;
+    struct graph_text output;
+};
+
+struct graph_values {
+    struct graph_text input;
+    struct graph_text context;    /* the run's input */
+    struct graph_text output;     /* of the node just executed: in conditions only, else absent */
+    struct graph_text run;        /* {id, workflow, version, started_at, labels} */
+    struct graph_output *outputs; /* what was fetched; a node that is not there is absent */
+    uint32_t output_count;
+    int64_t iteration; /* of the innermost loop; 0 outside loops */
+};
+
+/* A parsed view; reads the text at the first call. -1 when the text is no JSON (an error of ours:
+ * Redis holds only valid JSON) or there is no memory. */
+MUSTCHECK int graph_text_ref(struct graph_text *text, struct arena *arena, struct json_ref *ref);
+
+#endif

@@ -1,0 +1,220 @@
+#include "base/clock.h"
+#include "base/json.h"
+#include "protocol/calls.h"
+#include "protocol/calls_reply.h"
+#include "protocol/decimal.h"
+#include "protocol/keys.h"
+#include "protocol/redis.h"
+#include "protocol/wanted.h"
+
+/* --- start --- */
+
+static void start_entries(struct command *command, const struct graph *graph, struct buf *scratch)
+{
+    command_arg_int(command, graph->entry_count);
+    for (uint32_t i = 0; i < graph->entry_count; i++) {
+        uint32_t node = graph->entries[i];
+        buf_reset(scratch);
+        wanted_write_node(scratch, graph, node);
+        command_arg_int(command, node);
+        command_arg(command, graph->nodes[node].queue);
+        command_arg_buf(command, scratch);
+    }
+}
+
+void start_build(struct command *command, const struct start_call *call)
+{
+    struct buf scratch;
+    buf_init(&scratch, COMMAND_MAX_BYTES);
+    command_begin_script(command, SCRIPT_START, call->partition);
+    command_arg(command, call->epoch);
+    command_arg(command, call->record.run);
+    command_arg_int(command, call->incarnation);
+    command_arg_str(command, call->graph->digest);
+    wanted_write_output(&scratch, call->graph);
+    command_arg_buf(command, &scratch);
+    command_arg(command, call->record.run_json);
+    command_arg(command, call->record.input);
+    command_arg_int(command, call->not_after_ms);
+    buf_reset(&scratch);
+    ledger_write_start(&scratch, &call->record);
+    command_arg_buf(command, &scratch);
+    command_arg(command, call->record.inbox_id);
+    start_entries(command, call->graph, &scratch);
+    buf_free(&scratch);
+}
+
+/* The index of the reply's word among `words`, or -1. */
+static int read_word(const redisReply *reply, const char *const *words, int count)
+{
+    struct slice word = reply_part_text(reply, 0);
+    for (int i = 0; i < count; i++) {
+        if (slice_eq_str(word, words[i]))
+            return i;
+    }
+    return -1;
+}
+
+int start_read(const redisReply *reply, enum start_result *result)
+{
+    static const char *const words[] = {[START_STARTED] = "started",
+                                        [START_EXISTS] = "exists",
+                                        [START_ENDED] = "ended",
+                                        [START_LATE] = "late"};
+    int word = read_word(reply, words, ARRAY_LEN(words));
+    *result = word < 0 ? START_LATE : (enum start_result)word;
+    return word < 0 ? -1 : 0;
+}
+
+void start_write_run_json(struct buf *out, struct slice run, struct slice workflow, int64_t version,
+                          int64_t started_us, struct slice labels)
+{
+    buf_str(out, "{\"id\":");
+    json_write_string(out, run);
+    buf_str(out, ",\"workflow\":");
+    json_write_string(out, workflow);
+    buf_str(out, ",\"version\":");
+    buf_int(out, version);
+    buf_str(out, ",\"started_at\":\"");
+    clock_write_rfc3339(out, started_us);
+    buf_str(out, "\",\"labels\":");
+    buf_slice_append(out, labels.len > 0 ? labels : SLICE("{}"));
+    buf_char(out, '}');
+}
+
+/* --- open, load --- */
+
+void open_build(struct command *command, uint16_t partition, int64_t epoch, uint16_t partitions,
+                struct call_queues queues)
+{
+    command_begin_script(command, SCRIPT_OPEN, partition);
+    command_arg_int(command, epoch);
+    command_arg_int(command, KEY_LAYOUT);
+    command_arg_int(command, partitions);
+    for (uint32_t i = 0; i < queues.count; i++)
+        command_arg(command, queues.names[i]);
+}
+
+int open_read(const redisReply *reply, struct slice *last_id)
+{
+    *last_id = reply_part_text(reply, 0);
+    return last_id->ptr ? 0 : -1;
+}
+
+static void load_row(void *context, uint32_t node, struct slice text)
+{
+    struct command *command = context;
+    command_arg_int(command, node);
+    command_arg(command, text);
+}
+
+void load_build(struct command *command, uint16_t partition, struct slice epoch,
+                const struct graph *graph, struct arena *arena)
+{
+    uint32_t rows = 0;
+    for (uint32_t node = 0; node < graph->node_count; node++)
+        rows += graph->nodes[node].pred_count >= 2;
+    command_begin_script(command, SCRIPT_LOAD, partition);
+    command_arg(command, epoch);
+    command_arg_str(command, graph->digest);
+    command_arg_int(command, rows);
+    if (join_table_rows(graph, arena, load_row, command))
+        command->args.failed = true;
+}
+
+/* --- cancel, reject, forget --- */
+
+void cancel_build(struct command *command, uint16_t partition, struct slice epoch,
+                  const struct ledger_command *record)
+{
+    struct buf part;
+    buf_init(&part, COMMAND_MAX_BYTES);
+    ledger_write_command(&part, record);
+    command_begin_script(command, SCRIPT_CANCEL, partition);
+    command_arg(command, epoch);
+    command_arg(command, record->run);
+    command_arg_buf(command, &part);
+    buf_free(&part);
+}
+
+int cancel_read(const redisReply *reply, enum cancel_result *result)
+{
+    static const char *const words[] = {
+        [CANCEL_DONE] = "cancelled", [CANCEL_ENDED] = "ended", [CANCEL_GONE] = "gone"};
+    int word = read_word(reply, words, ARRAY_LEN(words));
+    *result = word < 0 ? CANCEL_GONE : (enum cancel_result)word;
+    return word < 0 ? -1 : 0;
+}
+
+void reject_build(struct command *command, uint16_t partition, struct slice epoch,
+                  const struct ledger_rejected *record)
+{
+    struct buf part;
+    buf_init(&part, COMMAND_MAX_BYTES);
+    ledger_write_rejected(&part, record);
+    command_begin_script(command, SCRIPT_REJECT, partition);
+    command_arg(command, epoch);
+    command_arg_buf(command, &part);
+    buf_free(&part);
+}
+
+void forget_build(struct command *command, uint16_t partition, struct slice epoch,
+                  const struct slice *runs, uint32_t count)
+{
+    command_begin_script(command, SCRIPT_FORGET, partition);
+    command_arg(command, epoch);
+    command_arg_int(command, count);
+    for (uint32_t i = 0; i < count; i++)
+        command_arg(command, runs[i]);
+}
+
+/* --- inspect --- */
+
+void inspect_build(struct command *command, uint16_t partition, struct slice run)
+{
+    command_begin_script(command, SCRIPT_INSPECT, partition);
+    command_arg(command, run);
+}
+
+/* `status|incarnation|counter|open|last|events` */
+static bool read_head(struct slice rest, struct inspect_reply *out)
+{
+    static const char statuses[] = {'r', 'c', 'f', 'x'};
+    struct slice status, incarnation, counter, open, last;
+    if (!decimal_cut(&rest, '|', &status) || !decimal_cut(&rest, '|', &incarnation) ||
+        !decimal_cut(&rest, '|', &counter) || !decimal_cut(&rest, '|', &open) ||
+        !decimal_cut(&rest, '|', &last) || status.len != 1)
+        return false;
+    out->status = status.ptr[0];
+    return memchr(statuses, out->status, sizeof(statuses)) && decimal_u64(counter, &out->counter) &&
+           decimal_u64(open, &out->open_joins) && decimal_u64(last, &out->last_number) &&
+           decimal_u64(rest, &out->events);
+}
+
+static bool read_pairs(const redisReply *part, struct redisReply ***items, uint32_t *count)
+{
+    if (!part || part->type != REDIS_REPLY_ARRAY || part->elements % 2 ||
+        part->elements > UINT32_MAX)
+        return false;
+    for (size_t i = 0; i < part->elements; i++) {
+        if (part->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    }
+    *items = part->element;
+    *count = (uint32_t)(part->elements / 2);
+    return true;
+}
+
+int inspect_read(const redisReply *reply, struct inspect_reply *out)
+{
+    *out = (struct inspect_reply){0};
+    struct slice head = reply_part_text(reply, 0);
+    if (!head.ptr)
+        return -1;
+    out->present = head.len > 0;
+    return (!out->present || read_head(head, out)) &&
+                   read_pairs(reply_part(reply, 1), &out->tokens, &out->token_count) &&
+                   read_pairs(reply_part(reply, 2), &out->joins, &out->join_count)
+               ? 0
+               : -1;
+}

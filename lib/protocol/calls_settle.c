@@ -1,0 +1,177 @@
+#include "protocol/calls.h"
+#include "protocol/calls_reply.h"
+#include "protocol/decimal.h"
+#include "protocol/redis.h"
+
+#define DEFAULT_BUDGET 512
+#define CLAIM_FIELDS 8
+
+/* --- the call --- */
+
+void settle_begin(struct command *command, const struct settle_head *head, uint32_t adopt_count)
+{
+    command_begin_script(command, SCRIPT_SETTLE, head->partition);
+    command_arg(command, head->epoch);
+    command_arg(command, head->consumer);
+    command_arg(command, head->session);
+    command_arg_int(command, head->budget ? head->budget : DEFAULT_BUDGET);
+    command_arg_int(command, head->want);
+    command_queues(command, head->queues);
+    command_arg_int(command, adopt_count);
+}
+
+void settle_adopt(struct command *command, uint32_t queue, struct slice entry_id)
+{
+    command_arg_int(command, queue);
+    command_arg(command, entry_id);
+}
+
+void settle_tokens(struct command *command, uint32_t count) { command_arg_int(command, count); }
+
+void settle_token(struct command *command, const struct settle_token *token)
+{
+    const char kind = (char)token->kind;
+    command_arg(command, token->run);
+    command_arg(command, token->incarnation);
+    command_arg(command, token->number);
+    command_arg(command, token->identity);
+    command_arg_int(command, token->queue);
+    command_arg(command, token->entry_id);
+    command_arg(command, token->output_field);
+    command_arg(command, token->output_value);
+    command_arg(command, slice_of(&kind, 1));
+    command_arg(command, token->record);
+    command_arg_int(command, token->op_count);
+}
+
+void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted)
+{
+    struct buf target;
+    buf_init(&target, COMMAND_MAX_BYTES);
+    buf_uint(&target, queue);
+    buf_char(&target, ',');
+    buf_slice_append(&target, wanted);
+    command_arg(command, SLICE("e"));
+    command_arg_int(command, node);
+    command_arg_buf(command, &target);
+    buf_free(&target);
+}
+
+void settle_op_arrive(struct command *command, bool taken, uint32_t node, uint32_t slot)
+{
+    command_arg(command, taken ? SLICE("t") : SLICE("d"));
+    command_arg_int(command, node);
+    command_arg_int(command, slot);
+}
+
+void settle_op_fail(struct command *command)
+{
+    command_arg(command, SLICE("f"));
+    command_arg(command, SLICE(""));
+    command_arg(command, SLICE(""));
+}
+
+/* --- the reply --- */
+
+int settle_read(const redisReply *reply, struct settle_reply *out)
+{
+    const redisReply *results = reply_part(reply, 0);
+    if (!results || results->type != REDIS_REPLY_ARRAY || results->elements > UINT32_MAX ||
+        !reply_part_claims(reply, 1, &out->claims))
+        return -1;
+    out->results = results->element;
+    out->result_count = (uint32_t)results->elements;
+    return 0;
+}
+
+int settle_result(const struct settle_reply *reply, uint32_t index, enum settle_result *result)
+{
+    static const char *const words[] = {
+        [SETTLE_OK] = "ok",     [SETTLE_GONE] = "gone", [SETTLE_STALE] = "stale",
+        [SETTLE_HELD] = "held", [SETTLE_BAD] = "bad",   [SETTLE_LOAD] = "load",
+    };
+    if (index >= reply->result_count)
+        return -1;
+    struct slice word = reply_slice(reply->results[index]);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (slice_eq_str(word, words[i])) {
+            *result = (enum settle_result)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* `node|scope|attempt|generation|deliveries|state` */
+static bool read_live(struct slice rest, struct claim *claim)
+{
+    struct slice attempt, generation, deliveries;
+    if (!decimal_cut(&rest, '|', &claim->node) || !decimal_cut(&rest, '|', &claim->scope) ||
+        !decimal_cut(&rest, '|', &attempt) || !decimal_cut(&rest, '|', &generation) ||
+        !decimal_cut(&rest, '|', &deliveries) || rest.len != 1)
+        return false;
+    claim->state = rest.ptr[0];
+    uint32_t node;
+    bool known_node = slice_eq_str(claim->node, "o") || slice_eq_str(claim->node, "c") ||
+                      decimal_u32(claim->node, &node);
+    return known_node && (claim->state == 'q' || claim->state == 'u') &&
+           decimal_u32(attempt, &claim->attempt) && decimal_u32(generation, &claim->generation) &&
+           decimal_u32(deliveries, &claim->deliveries);
+}
+
+int claim_read(const struct claims *claims, uint32_t index, struct claim *claim)
+{
+    if (index >= claims->count)
+        return -1;
+    const redisReply *item = claims->items[index];
+    if (item->type != REDIS_REPLY_ARRAY || item->elements < CLAIM_FIELDS ||
+        item->elements > UINT32_MAX)
+        return -1;
+    struct slice f[CLAIM_FIELDS];
+    for (size_t i = 0; i < CLAIM_FIELDS; i++) {
+        f[i] = reply_slice(item->element[i]);
+        if (!f[i].ptr)
+            return -1;
+    }
+    *claim = (struct claim){.entry_id = f[1],
+                            .run = f[2],
+                            .number = f[3],
+                            .live = f[4],
+                            .incarnation = f[5],
+                            .digest = f[6],
+                            .wanted = f[7],
+                            .values = item->element + CLAIM_FIELDS,
+                            .value_count = (uint32_t)(item->elements - CLAIM_FIELDS)};
+    return decimal_u32(f[0], &claim->queue) && read_live(claim->live, claim) ? 0 : -1;
+}
+
+/* --- stored outputs --- */
+
+void stored_output_write(struct buf *out, const struct stored_output *output)
+{
+    buf_char(out, output->failed ? 'f' : 'c');
+    buf_char(out, '|');
+    buf_uint(out, output->attempt);
+    buf_char(out, '|');
+    buf_int(out, output->started_us);
+    buf_char(out, '|');
+    buf_int(out, output->ended_us);
+    buf_char(out, '|');
+    buf_slice_append(out, output->json);
+}
+
+int stored_output_read(struct slice text, struct stored_output *output)
+{
+    struct slice status, attempt, started, ended;
+    if (!decimal_cut(&text, '|', &status) || !decimal_cut(&text, '|', &attempt) ||
+        !decimal_cut(&text, '|', &started) || !decimal_cut(&text, '|', &ended))
+        return -1;
+    output->failed = slice_eq_str(status, "f");
+    output->json = text;
+    return (output->failed || slice_eq_str(status, "c")) && text.len > 0 &&
+                   decimal_u32(attempt, &output->attempt) &&
+                   decimal_i64(started, &output->started_us) &&
+                   decimal_i64(ended, &output->ended_us)
+               ? 0
+               : -1;
+}

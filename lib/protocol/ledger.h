@@ -1,0 +1,99 @@
+/* ledger: the records by which Redis tells Postgres (docs/protocol.md, "The ledger").
+ *
+ * Writers make the caller's part; the reader takes a whole entry's body apart into views. Decoding is
+ * total: anything malformed, or left over, is an error, never skipped.
+ */
+#ifndef TROUPE_PROTOCOL_LEDGER_H
+#define TROUPE_PROTOCOL_LEDGER_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ledger_kind {
+    LEDGER_START = 's',
+    LEDGER_EXECUTION = 'x',
+    LEDGER_OUTPUT = 'o',
+    LEDGER_CONTINUATION = 'n',
+    LEDGER_COMMAND = 'k',
+    LEDGER_DUPLICATE = 'd',
+    LEDGER_REJECTED = 'r',
+};
+
+struct ledger_start {
+    struct slice run, workflow, version, digest, input, labels, submitted_us, inbox_id, run_json;
+};
+struct ledger_execution { /* x and o */
+    struct slice run;
+    struct slice node; /* decimal, or "o" */
+    struct slice scope;
+    uint32_t attempt;
+    bool failed;
+    int64_t started_us, ended_us;
+    struct slice worker;
+    struct slice taken; /* '0'/'1' per outgoing edge */
+    struct slice reason;
+    struct slice output; /* JSON; len 0 when failed */
+    struct slice error;  /* JSON; len 0 when completed */
+};
+struct ledger_command {
+    struct slice run, kind, command_id, by;
+};
+struct ledger_duplicate {
+    struct slice run, inbox_id;
+};
+struct ledger_rejected {
+    struct slice run, inbox_id, reason, request;
+};
+
+/* The script's part of x, o, n. */
+struct ledger_outcome {
+    uint64_t event, number;
+    int64_t delta;
+    uint64_t first, last;
+    char status; /* r c f x */
+    struct slice joins;
+};
+
+struct ledger_record {
+    enum ledger_kind kind;
+    union {
+        struct ledger_start start;
+        struct ledger_execution execution;
+        struct ledger_command command;
+        struct ledger_duplicate duplicate;
+        struct ledger_rejected rejected;
+        struct slice continuation_run;
+    };
+    struct ledger_outcome
+        outcome;              /* s: event, delta = counter; k: event, delta, status; others as is */
+    struct slice caller_part; /* raw, for the event log */
+    struct slice script_part;
+};
+
+void ledger_write_start(struct buf *out, const struct ledger_start *start);
+void ledger_write_execution(struct buf *out, const struct ledger_execution *execution);
+void ledger_write_continuation(struct buf *out, struct slice run);
+void ledger_write_command(struct buf *out, const struct ledger_command *command);
+void ledger_write_rejected(struct buf *out, const struct ledger_rejected *rejected);
+
+/* The next record of an entry's body: 1, 0 at the end, -1 (ERR_INTERNAL naming the offset). */
+MUSTCHECK int ledger_next(struct slice body, size_t *at, struct ledger_record *record,
+                          struct err *err);
+
+struct ledger_join {
+    bool fired; /* else skipped */
+    uint32_t node;
+    struct slice scope;
+    uint64_t number;    /* fired: its token */
+    struct slice marks; /* fired */
+};
+/* The joins of an outcome, one after the other: 1, 0 at the end, -1. `!open` is reported through
+ * *open_joins. */
+MUSTCHECK int ledger_next_join(struct slice joins, size_t *at, struct ledger_join *join,
+                               bool *open_joins, struct err *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* wanted: which values a token's execution needs, as text in queue entries and join tables. */
+#ifndef TROUPE_PROTOCOL_WANTED_H
+#define TROUPE_PROTOCOL_WANTED_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "graph/graph.h"
+#include <stdint.h>
+
+/* "inputs;extras" of a node with no or one predecessor. `in` stands once: among the inputs of an entry
+ * node it serves `context` too. */
+void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node);
+/* Only the extras: the part that a join table holds. */
+void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node);
+/* Of the hidden last token; empty when the graph has no output mapping. ";" when it needs nothing. */
+void wanted_write_output(struct buf *out, const struct graph *graph);
+
+enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN };
+
+struct wanted_item {
+    enum wanted_kind kind;
+    bool is_input; /* left of ';' */
+    uint32_t node; /* NODE */
+};
+
+/* Reads item after item: false at the end. *at starts at 0. A malformed text is an invariant of ours
+ * that broke: *bad is set. */
+bool wanted_next(struct slice wanted, size_t *at, struct wanted_item *item, bool *bad);
+
+/* The join table of a graph, row by row (docs/protocol.md, "Join tables"). 0, or -1 without memory. */
+MUSTCHECK int join_table_rows(const struct graph *graph, struct arena *arena,
+                              void (*row)(void *context, uint32_t node, struct slice text),
+                              void *context);
+
+#endif

@@ -1,0 +1,212 @@
+#include "worker/bell.h"
+#include "base/log.h"
+#include "protocol/keys.h"
+#include "protocol/redis.h"
+#include "worker/state.h"
+#include <stdlib.h>
+
+enum {
+    BLOCK_MS = 2000,
+    ANSWER_MS = BLOCK_MS + 3000,
+    PAUSE_MS = 500, /* after NOGROUP and other refusals */
+    LATE_READ_MS = BLOCK_MS + 1000,
+};
+
+struct bell {
+    struct worker *worker;
+    struct link *link;
+    struct command command;
+    bool armed;
+    bool lost;              /* the reply of an armed read did not come */
+    int64_t lost_us;        /* monotonic; 0: no second look is due */
+    int64_t not_before_us;  /* monotonic */
+    int64_t inbox_after_us; /* monotonic: the inbox has no group before */
+};
+
+/* A read whose reply was lost may have brought entries that are pending for us now. It may also
+ * still block in a server that has not noticed: whence the second look. */
+static void look_for_lost(struct bell *bell)
+{
+    struct worker *worker = bell->worker;
+    for (uint32_t i = 0; i < worker->channel_count; i++)
+        channel_greet(&worker->channels[i], "the reply of the bell was lost");
+    inbox_recover(worker->inbox);
+}
+
+static void on_down(void *context, const char *reason)
+{
+    (void)context;
+    log_write(LOG_WARN, "the bell's connection to Redis is down", LOG_S("reason", reason));
+}
+
+static void on_up(void *context)
+{
+    struct bell *bell = context;
+    if (bell->lost) {
+        bell->lost = false;
+        bell->lost_us = worker_mono_us(bell->worker);
+        look_for_lost(bell);
+    }
+    worker_wake(bell->worker);
+}
+
+struct bell *bell_new(struct worker *worker, const char *url, struct err *err)
+{
+    struct bell *bell = calloc(1, sizeof(*bell));
+    const struct link_events events = {.on_up = on_up, .on_down = on_down, .context = bell};
+    if (!bell) {
+        (void)err_set(err, ERR_LIMIT, "no memory for the bell");
+        return NULL;
+    }
+    bell->worker = worker;
+    command_init(&bell->command);
+    bell->link = link_new(worker->base, url, &events, err);
+    if (!bell->link) {
+        bell_free(bell);
+        return NULL;
+    }
+    return bell;
+}
+
+void bell_free(struct bell *bell)
+{
+    if (!bell)
+        return;
+    link_free(bell->link);
+    command_free(&bell->command);
+    free(bell);
+}
+
+/* --- what it brings --- */
+
+static void take_queue(struct worker *worker, struct slice key, const redisReply *entries)
+{
+    const int partition = key_partition(key);
+    char name[KEY_MAX];
+    if (partition < 0 || (uint32_t)partition >= worker->channel_count)
+        return;
+    for (uint32_t q = 0; q < worker->queues.count; q++) {
+        if (!slice_eq(key, key_queue(name, (uint16_t)partition, worker->queues.names[q])))
+            continue;
+        for (size_t i = 0; i < entries->elements; i++) {
+            const redisReply *entry = entries->element[i];
+            if (entry->type == REDIS_REPLY_ARRAY && entry->elements > 0)
+                channel_adopt(&worker->channels[partition], q, reply_slice(entry->element[0]));
+        }
+    }
+}
+
+static void take_streams(struct bell *bell, const redisReply *reply)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *stream = reply->element[i];
+        if (stream->type != REDIS_REPLY_ARRAY || stream->elements != 2 ||
+            stream->element[1]->type != REDIS_REPLY_ARRAY)
+            continue;
+        const struct slice key = reply_slice(stream->element[0]);
+        if (slice_eq_str(key, KEY_RUNS))
+            inbox_take(bell->worker->inbox, stream->element[1]);
+        else
+            take_queue(bell->worker, key, stream->element[1]);
+    }
+}
+
+/* NOGROUP and UNBLOCKED: something that we listened to is gone. Redis names the key of NOGROUP. */
+static void take_error(struct bell *bell, const redisReply *reply)
+{
+    struct worker *worker = bell->worker;
+    const int64_t now_us = worker_mono_us(worker);
+    bell->not_before_us = now_us + (int64_t)PAUSE_MS * 1000;
+    log_write(LOG_INFO, "the bell was refused", LOG_S("reason", reply->str));
+    if (strncmp(reply->str, "NOGROUP", 7) == 0 && strstr(reply->str, "'" KEY_RUNS "'")) {
+        bell->inbox_after_us = now_us + (int64_t)PAUSE_MS * 2000;
+        bell->not_before_us = 0;
+    } else if (strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0) {
+        for (uint32_t i = 0; i < worker->channel_count; i++)
+            channel_close(&worker->channels[i], "its queues are gone");
+    }
+}
+
+static void on_ring(void *context, const redisReply *reply)
+{
+    struct bell *bell = context;
+    bell->armed = false;
+    if (!reply)
+        bell->lost = true;
+    else if (reply->type == REDIS_REPLY_ARRAY)
+        take_streams(bell, reply);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        take_error(bell, reply);
+    worker_wake(bell->worker);
+}
+
+bool bell_is_armed(const struct bell *bell) { return bell->armed; }
+
+void bell_tick(struct bell *bell)
+{
+    if (!bell->lost_us ||
+        worker_mono_us(bell->worker) - bell->lost_us <= (int64_t)LATE_READ_MS * 1000)
+        return;
+    bell->lost_us = 0;
+    look_for_lost(bell);
+}
+
+/* --- arming --- */
+
+static bool listens_to(const struct channel *channel)
+{
+    return channel->state == CHANNEL_OPEN && !channel->hold && !channel->not_before_us;
+}
+
+/* A partition is about to open: a read begun now would not hear it. */
+static bool is_opening(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        const struct channel *channel = &worker->channels[i];
+        if (channel->state != CHANNEL_OPEN && !channel->not_before_us)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t add_keys(struct bell *bell, bool inbox)
+{
+    struct worker *worker = bell->worker;
+    uint32_t count = 0;
+    char key[KEY_MAX];
+    if (inbox) {
+        command_arg_str(&bell->command, KEY_RUNS);
+        count++;
+    }
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        if (!listens_to(&worker->channels[i]))
+            continue;
+        for (uint32_t q = 0; q < worker->queues.count; q++, count++)
+            command_arg(&bell->command,
+                        key_queue(key, worker->channels[i].partition, worker->queues.names[q]));
+    }
+    return count;
+}
+
+void bell_arm(struct bell *bell)
+{
+    const int64_t now_us = worker_mono_us(bell->worker);
+    if (bell->armed || !link_is_up(bell->link) || now_us < bell->not_before_us ||
+        is_opening(bell->worker))
+        return;
+    command_begin(&bell->command, "XREADGROUP");
+    command_arg_str(&bell->command, "GROUP");
+    command_arg_str(&bell->command, KEY_GROUP);
+    command_arg_str(&bell->command, bell->worker->name);
+    command_arg_str(&bell->command, "COUNT");
+    command_arg_int(&bell->command, 1);
+    command_arg_str(&bell->command, "BLOCK");
+    command_arg_int(&bell->command, BLOCK_MS);
+    command_arg_str(&bell->command, "STREAMS");
+    const bool inbox = now_us >= bell->inbox_after_us && inbox_has_room(bell->worker->inbox);
+    const uint32_t count = add_keys(bell, inbox);
+    for (uint32_t i = 0; i < count; i++)
+        command_arg_str(&bell->command, ">");
+    if (count > 0 && link_send(bell->link, &bell->command, ANSWER_MS, on_ring, bell) == 0)
+        bell->armed = true;
+}

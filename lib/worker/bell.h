@@ -1,0 +1,27 @@
+/* bell: what wakes an idle worker.
+ *
+ * One blocking XREADGROUP ... COUNT 1 over the queue streams of all open partitions and the inbox,
+ * on a connection of its own. Armed only while the worker is not busy: a busy one looks by itself.
+ * What it brings is delivered to us already, so channels adopt it. It creates nothing: after NOGROUP
+ * it waits for the supervisor to open the partition again.
+ */
+#ifndef TROUPE_WORKER_BELL_H
+#define TROUPE_WORKER_BELL_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include <stdbool.h>
+
+struct worker;
+struct bell;
+
+MUSTCHECK struct bell *bell_new(struct worker *worker, const char *url, struct err *err);
+/* Closes the connection: a blocked read ends with it. */
+void bell_free(struct bell *bell);
+/* Arms it unless it is armed, backs off, or has nothing to listen to. */
+void bell_arm(struct bell *bell);
+/* Looks a second time for what a lost read may have brought. */
+void bell_tick(struct bell *bell);
+bool bell_is_armed(const struct bell *bell);
+
+#endif

@@ -1,0 +1,379 @@
+/* execute: one execution, synchronously. */
+#include "worker/execute.h"
+#include "base/json.h"
+#include "exec/exec.h"
+#include "protocol/ledger.h"
+#include "protocol/wanted.h"
+
+/* Beside the values themselves: the status, times and names around them. */
+enum { RECORD_EXTRA_BYTES = 64 << 10 };
+
+struct run {
+    const struct execution *by;
+    struct token *token;
+    const struct graph_node *node; /* NULL: the hidden token */
+    struct graph_values values;
+    uint32_t *inputs; /* indices into values.outputs: what the input is made of */
+    uint32_t input_count;
+    int64_t started_us;
+    struct graph_failure failure;
+};
+
+static bool is_hidden(const struct token *token) { return slice_eq_str(token->node, "o"); }
+static bool is_continuation(const struct token *token) { return slice_eq_str(token->node, "c"); }
+
+/* --- values --- */
+
+static int add_output(struct run *run, const struct wanted_item *item, struct slice text)
+{
+    struct stored_output stored;
+    if (item->node >= run->token->graph->node_count)
+        return failure_fill(&run->failure, "internal", "a value of node %u, which does not exist",
+                            item->node);
+    if (!text.ptr && item->is_input)
+        return failure_fill(&run->failure, "internal", "the output of node '%.*s' is not there",
+                            SLICE_ARG(run->token->graph->nodes[item->node].id));
+    if (!text.ptr)
+        return 0;
+    if (stored_output_read(text, &stored) != 0)
+        return failure_fill(&run->failure, "internal", "the output of node '%.*s' is unreadable",
+                            SLICE_ARG(run->token->graph->nodes[item->node].id));
+    const uint32_t at = run->values.output_count++;
+    run->values.outputs[at] = (struct graph_output){.node = item->node,
+                                                    .failed = stored.failed,
+                                                    .attempt = stored.attempt,
+                                                    .started_us = stored.started_us,
+                                                    .ended_us = stored.ended_us,
+                                                    .output = {.text = stored.json}};
+    if (item->is_input)
+        run->inputs[run->input_count++] = at;
+    return 0;
+}
+
+static int add_value(struct run *run, const struct wanted_item *item, struct slice text)
+{
+    switch (item->kind) {
+    case WANTED_NODE:
+        return add_output(run, item, text);
+    case WANTED_INPUT:
+        run->values.context.text = text;
+        return 0;
+    case WANTED_RUN:
+        run->values.run.text = text;
+        return 0;
+    }
+    return 0;
+}
+
+static int fill_values(struct run *run)
+{
+    struct token *token = run->token;
+    struct wanted_item item;
+    size_t at = 0;
+    uint32_t index = 0;
+    bool bad = false;
+    run->values.outputs =
+        arena_array(&token->arena, token->value_count, sizeof(*run->values.outputs));
+    run->inputs = arena_array(&token->arena, token->value_count, sizeof(*run->inputs));
+    if (token->values_too_large || !run->values.outputs || !run->inputs)
+        return failure_fill(&run->failure, "too_large",
+                            "what the execution needs is larger than a worker takes");
+    while (index < token->value_count && wanted_next(token->wanted, &at, &item, &bad)) {
+        if (add_value(run, &item, token->values[index++]) != 0)
+            return -1;
+    }
+    if (bad || index != token->value_count || wanted_next(token->wanted, &at, &item, &bad))
+        return failure_fill(&run->failure, "internal", "the token wants '%.*s' and got %u values",
+                            (int)(token->wanted.len > 200 ? 200 : token->wanted.len),
+                            token->wanted.ptr, token->value_count);
+    return 0;
+}
+
+/* The input without config.input: ptr NULL on failure. */
+static struct slice natural_input(struct run *run)
+{
+    struct buf *object = run->by->scratch;
+    struct slice text = SLICE_NONE;
+    if (run->node->pred_count == 0)
+        text = run->values.context.text;
+    else if (run->node->pred_count == 1 || run->node->join == JOIN_ANY)
+        text = run->input_count == 1 ? run->values.outputs[run->inputs[0]].output.text : SLICE_NONE;
+    if (run->node->pred_count <= 1 || run->node->join == JOIN_ANY) {
+        if (!text.ptr)
+            (void)failure_fill(&run->failure, "internal", "the token came without its input");
+        return text;
+    }
+    buf_reset(object);
+    buf_char(object, '{');
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        const struct graph_output *output = &run->values.outputs[run->inputs[i]];
+        if (i > 0)
+            buf_char(object, ',');
+        json_write_string(object, run->token->graph->nodes[output->node].id);
+        buf_char(object, ':');
+        buf_slice_append(object, output->output.text);
+    }
+    buf_char(object, '}');
+    if (buf_ok(object))
+        text = arena_copy(&run->token->arena, buf_slice(object));
+    if (!text.ptr)
+        (void)failure_fill(&run->failure, "too_large", "the input is larger than %zu bytes",
+                           run->by->max_value_bytes);
+    return text;
+}
+
+/* --- results --- */
+
+static struct slice identity(struct token *token, bool failed)
+{
+    struct buf text;
+    struct slice kept = SLICE_NONE;
+    buf_init(&text, 4096 + token->scope.len);
+    buf_slice_append(&text, token->node);
+    buf_char(&text, '|');
+    buf_slice_append(&text, token->scope);
+    buf_printf(&text, "|%u|", token->attempt);
+    if (failed)
+        buf_printf(&text, "%u|", token->generation);
+    if (buf_ok(&text))
+        kept = arena_copy(&token->arena, buf_slice(&text));
+    buf_free(&text);
+    return kept;
+}
+
+/* Takes what is in the scratch buffer into the arena. */
+static struct slice keep_scratch(struct run *run)
+{
+    struct buf *scratch = run->by->scratch;
+    return buf_ok(scratch) ? arena_copy(&run->token->arena, buf_slice(scratch)) : SLICE_NONE;
+}
+
+static struct ledger_execution record_of(const struct run *run)
+{
+    const struct token *token = run->token;
+    return (struct ledger_execution){.run = token->run,
+                                     .node = token->node,
+                                     .scope = token->scope,
+                                     .attempt = token->attempt,
+                                     .started_us = run->started_us,
+                                     .ended_us = run->by->now_us(run->by->context),
+                                     .worker = run->by->consumer,
+                                     .taken = SLICE(""),
+                                     .reason = SLICE(""),
+                                     .output = SLICE(""),
+                                     .error = SLICE("")};
+}
+
+static int fail(struct run *run)
+{
+    static const struct route_op fails = {.kind = ROUTE_FAIL};
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    struct ledger_execution record = record_of(run);
+    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
+    buf_reset(scratch);
+    failure_write_json(scratch, &run->failure, run->node ? run->node->id : SLICE_NONE,
+                       token->attempt);
+    record.failed = true;
+    record.error = keep_scratch(run);
+    if (!record.error.ptr)
+        return -1;
+    buf_reset(scratch);
+    ledger_write_execution(scratch, &record);
+    token->result =
+        (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
+                              .failed = true,
+                              .identity = identity(token, true),
+                              .output_field = SLICE(""),
+                              .output_value = SLICE(""),
+                              .record = keep_scratch(run),
+                              .ops = &fails,
+                              .op_count = 1};
+    return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
+}
+
+/* Nobody reads the output of a terminal node but an output mapping that names it: the record has it
+ * anyway. */
+static bool output_is_read(const struct graph *graph, const struct graph_node *node)
+{
+    if (!node->terminal)
+        return true;
+    for (uint32_t i = 0; i < graph->output_read_count; i++) {
+        if (graph->output_reads[i] == node->index)
+            return true;
+    }
+    return false;
+}
+
+static int store_output(struct run *run, const struct ledger_execution *record)
+{
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    const struct stored_output stored = {.attempt = token->attempt,
+                                         .started_us = record->started_us,
+                                         .ended_us = record->ended_us,
+                                         .json = record->output};
+    token->result.output_field = SLICE("");
+    token->result.output_value = SLICE("");
+    if (!run->node || !output_is_read(token->graph, run->node))
+        return 0;
+    buf_reset(scratch);
+    buf_char(scratch, 'o');
+    buf_slice_append(scratch, token->node);
+    buf_char(scratch, '|');
+    buf_slice_append(scratch, token->scope);
+    token->result.output_field = keep_scratch(run);
+    buf_reset(scratch);
+    stored_output_write(scratch, &stored);
+    token->result.output_value = keep_scratch(run);
+    return token->result.output_field.ptr && token->result.output_value.ptr ? 0 : -1;
+}
+
+static int complete(struct run *run, struct slice output, const struct route *route)
+{
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    struct ledger_execution record = record_of(run);
+    record.output = output;
+    record.taken = route->taken;
+    record.reason = route->reason;
+    scratch->cap_bytes =
+        output.len + route->taken.len + route->reason.len + token->scope.len + RECORD_EXTRA_BYTES;
+    token->result =
+        (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
+                              .ops = route->ops,
+                              .op_count = route->op_count};
+    int rc = store_output(run, &record);
+    buf_reset(scratch);
+    ledger_write_execution(scratch, &record);
+    token->result.record = keep_scratch(run);
+    token->result.identity = identity(token, false);
+    if (rc == 0 && token->result.record.ptr && token->result.identity.ptr)
+        return 0;
+    return failure_fill(&run->failure, "too_large", "out of memory for the result");
+}
+
+/* --- what there is to execute --- */
+
+static int execute_node(struct run *run)
+{
+    struct token *token = run->token;
+    struct route route;
+    struct exec_task task = {.node = run->node,
+                             .values = &run->values,
+                             .arena = &token->arena,
+                             .run_id = token->run,
+                             .attempt = token->attempt,
+                             .max_value_bytes = run->by->max_value_bytes,
+                             .output = run->by->scratch};
+    run->by->scratch->cap_bytes = run->by->max_value_bytes;
+    struct slice natural = natural_input(run);
+    if (!natural.ptr)
+        return -1;
+    buf_reset(task.output);
+    if (exec_resolve_input(&task, natural) != 0 || exec_run(&task) != 0) {
+        run->failure = task.failure;
+        return -1;
+    }
+    struct slice output =
+        task.passed.ptr ? task.passed : arena_copy(&token->arena, buf_slice(task.output));
+    if (!output.ptr)
+        return failure_fill(&run->failure, "too_large", "out of memory for the output");
+    run->values.output = (struct graph_text){.text = output};
+    if (route_plan(token->graph, run->node, &run->values, run->by->queues, &token->arena, &route,
+                   &run->failure) != 0)
+        return -1;
+    return complete(run, output, &route);
+}
+
+static int execute_mapping(struct run *run)
+{
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    const struct route nowhere = {.taken = SLICE(""), .reason = SLICE("")};
+    if (!token->graph->output)
+        return failure_fill(&run->failure, "internal",
+                            "a hidden last token, and the definition has no output mapping");
+    run->values.input = run->values.context;
+    scratch->cap_bytes = run->by->max_value_bytes;
+    buf_reset(scratch);
+    int rc =
+        binding_eval(token->graph->output, &run->values, &token->arena, scratch, &run->failure);
+    if (!buf_ok(scratch))
+        return failure_fill(&run->failure, "too_large", "the output is larger than %zu bytes",
+                            run->by->max_value_bytes);
+    struct slice output = rc == 0 ? keep_scratch(run) : SLICE_NONE;
+    if (rc == 0 && !output.ptr)
+        return failure_fill(&run->failure, "too_large", "out of memory for the output");
+    return rc == 0 ? complete(run, output, &nowhere) : -1;
+}
+
+/* NULL, with failure set, when the token names a node that the graph does not have. */
+static const struct graph_node *find_node(struct run *run)
+{
+    const struct token *token = run->token;
+    uint64_t index = 0;
+    for (size_t i = 0; i < token->node.len && index <= GRAPH_MAX_NODES; i++)
+        index = index * 10 + (uint64_t)(token->node.ptr[i] - '0');
+    if (index < token->graph->node_count)
+        return &token->graph->nodes[index];
+    (void)failure_fill(&run->failure, "internal", "the token names node %.*s of %u",
+                       SLICE_ARG(token->node), token->graph->node_count);
+    return NULL;
+}
+
+static int execute(struct run *run)
+{
+    const struct token *token = run->token;
+    if (!is_hidden(token) && !(run->node = find_node(run)))
+        return -1;
+    if (token->deliveries >= EXECUTE_MAX_DELIVERIES)
+        return failure_fill(&run->failure, "worker_lost",
+                            "%u workers in turn were lost while they executed this alone",
+                            token->deliveries);
+    if (token->state == 'u')
+        return failure_fill(&run->failure, "join_unsatisfied",
+                            "too few of its predecessors ran: it needs %u of %u",
+                            run->node ? run->node->need : 0, run->node ? run->node->pred_count : 0);
+    if (fill_values(run) != 0)
+        return -1;
+    return run->node ? execute_node(run) : execute_mapping(run);
+}
+
+static int continuation(const struct execution *execution, struct token *token)
+{
+    struct run run = {.by = execution, .token = token};
+    execution->scratch->cap_bytes = RECORD_EXTRA_BYTES;
+    buf_reset(execution->scratch);
+    ledger_write_continuation(execution->scratch, token->run);
+    token->result = (struct token_result){.kind = LEDGER_CONTINUATION,
+                                          .identity = identity(token, false),
+                                          .output_field = SLICE(""),
+                                          .output_value = SLICE(""),
+                                          .record = keep_scratch(&run)};
+    return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
+}
+
+int execute_token(const struct execution *execution, struct token *token)
+{
+    struct run run = {
+        .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
+    if (is_continuation(token))
+        return continuation(execution, token);
+    return execute(&run) == 0 ? 0 : fail(&run);
+}
+
+int execute_give_up(const struct execution *execution, struct token *token,
+                    const struct graph_failure *failure)
+{
+    struct run run = {.by = execution,
+                      .token = token,
+                      .started_us = execution->now_us(execution->context),
+                      .failure = *failure};
+    if (is_continuation(token))
+        return -1;
+    if (!is_hidden(token))
+        run.node = find_node(&run);
+    run.failure = *failure;
+    return fail(&run);
+}

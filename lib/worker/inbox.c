@@ -1,0 +1,361 @@
+/* inbox: from entries to started runs. Reading and taking over is in inbox_read.c. */
+#include "worker/inbox.h"
+#include "base/log.h"
+#include "protocol/keys.h"
+#include "protocol/redis.h"
+#include "worker/inbox_item.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    RETRY_MS = 250,
+    REFUSED_MS = 1000,
+    UNPUBLISHED_MS = 500,
+    TRIES_MAX = 5,
+    NOT_AFTER_MS = 20000, /* less than ended runs are remembered */
+    DRAIN_MS = 1000,
+    REQUEST_JSON_BYTES = 4 << 20,
+};
+
+struct inbox *inbox_new(struct worker *worker)
+{
+    struct inbox *inbox = calloc(1, sizeof(*inbox));
+    if (!inbox)
+        return NULL;
+    inbox->worker = worker;
+    inbox->recover = true; /* what an earlier process of this name left */
+    arena_init(&inbox->takeover, INBOX_TAKEOVER_BYTES);
+    return inbox;
+}
+
+static void item_free(struct item *item)
+{
+    request_free(&item->request);
+    free(item);
+}
+
+void inbox_free(struct inbox *inbox)
+{
+    if (!inbox)
+        return;
+    for (struct item *item = inbox->items, *next; item; item = next) {
+        next = item->next;
+        item_free(item);
+    }
+    arena_free(&inbox->takeover);
+    free(inbox);
+}
+
+unsigned inbox_held(const struct inbox *inbox) { return inbox->count; }
+bool inbox_has_room(const struct inbox *inbox) { return inbox->count < INBOX_ITEMS_MAX; }
+
+/* --- one request --- */
+
+static void wait_ms(struct item *item, int64_t ms)
+{
+    item->next_us = worker_mono_us(item->inbox->worker) + ms * 1000;
+}
+
+static void finish(struct item *item)
+{
+    struct inbox *inbox = item->inbox;
+    char *done = inbox->done[inbox->done_at++ % INBOX_DONE_MAX];
+    const size_t len = item->request.entry_id.len < INBOX_ID_BYTES ? item->request.entry_id.len : 0;
+    memcpy(done, item->request.entry_id.ptr, len);
+    done[len] = '\0';
+    item->finished = true;
+}
+
+static void refuse(struct item *item) { item->step = ITEM_REJECT; }
+
+/* What a reply that is no CALL_OK means. True when there is a reason to give up in `err`. */
+static bool call_again(struct item *item, struct channel *channel, enum call_status status,
+                       const struct err *err)
+{
+    switch (status) {
+    case CALL_EPOCH:
+        channel_close(channel, "the epoch changed");
+        break;
+    case CALL_REFUSED:
+        log_write(LOG_WARN, "a run cannot be started now", LOG_B("entry", item->request.entry_id),
+                  LOG_S("run_id", item->request.run), LOG_S("reason", err->message));
+        wait_ms(item, REFUSED_MS);
+        return err->code != ERR_UNREACHABLE && err->code != ERR_REFUSED &&
+               ++item->tries >= TRIES_MAX;
+    case CALL_HOLD:
+    case CALL_SESSION:
+    case CALL_LOST: /* idempotent */
+    case CALL_OK:
+        break;
+    }
+    wait_ms(item, RETRY_MS);
+    return false;
+}
+
+/* The partition that its calls go to; NULL while it is not open. */
+static struct channel *item_channel(struct item *item)
+{
+    struct worker *worker = item->inbox->worker;
+    struct uuid uuid;
+    uint16_t partition = 0;
+    if (worker->channel_count == 0 || worker->redis_us == 0 ||
+        worker->channels[0].state == CHANNEL_CLOSED)
+        return NULL;
+    if (!item->request.reason[0] &&
+        request_name_run(&item->request, channel_epoch(&worker->channels[0])) != 0)
+        return NULL;
+    if (item->request.run[0] && uuid_parse(slice_str(item->request.run), &uuid))
+        partition = uuid_partition(&uuid, (uint16_t)worker->channel_count);
+    struct channel *channel = &worker->channels[partition];
+    return channel->epoch[0] && channel->state != CHANNEL_CLOSED ? channel : NULL;
+}
+
+/* --- lookup --- */
+
+static void on_lookup(void *context, const redisReply *reply)
+{
+    struct item *item = context;
+    struct slice digest, published;
+    item->under_way = false;
+    worker_wake(item->inbox->worker);
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        wait_ms(item, RETRY_MS);
+        return;
+    }
+    digest = reply_slice(reply->element[0]);
+    published = reply_slice(reply->element[1]);
+    if (!digest.ptr && !published.ptr) {
+        if (!item->said)
+            log_write(
+                LOG_WARN, "a workflow is not there, but the table of names is not complete yet",
+                LOG_B("workflow", item->request.workflow), LOG_B("entry", item->request.entry_id));
+        item->said = true;
+        wait_ms(item, UNPUBLISHED_MS);
+        return;
+    }
+    if (!digest.ptr && item->request.version)
+        request_refuse(&item->request, "workflow '%.*s' has no version %lld",
+                       SLICE_ARG(item->request.workflow), (long long)item->request.version);
+    else if (!digest.ptr)
+        request_refuse(&item->request, "there is no workflow '%.*s'",
+                       SLICE_ARG(item->request.workflow));
+    const char *blank = digest.ptr ? memchr(digest.ptr, ' ', digest.len) : NULL;
+    if (blank) { /* VERSION DIGEST */
+        for (const char *c = digest.ptr; c < blank && c < digest.ptr + 12; c++)
+            item->version = item->version * 10 + (*c - '0');
+        digest = slice_of(blank + 1, digest.len - (size_t)(blank + 1 - digest.ptr));
+    } else {
+        item->version = item->request.version;
+    }
+    if (digest.ptr && digest.len != SHA256_HEX_LEN)
+        request_refuse(&item->request, "the table of workflows is damaged");
+    if (!digest.ptr || item->request.reason[0]) {
+        refuse(item);
+        return;
+    }
+    memcpy(item->digest, digest.ptr, digest.len);
+    item->digest[digest.len] = '\0';
+    item->step = ITEM_START;
+}
+
+static void look_up(struct item *item)
+{
+    struct worker *worker = item->inbox->worker;
+    struct buf name;
+    buf_init(&name, 4096);
+    buf_slice_append(&name, item->request.workflow);
+    if (item->request.version)
+        buf_printf(&name, "@%lld", (long long)item->request.version);
+    command_begin(&worker->command, "HMGET");
+    command_arg_str(&worker->command, KEY_WORKFLOWS);
+    command_arg(&worker->command, buf_slice(&name));
+    command_arg_str(&worker->command, "!published");
+    item->version = 0;
+    item->under_way = buf_ok(&name) && worker_send(worker, on_lookup, item);
+    buf_free(&name);
+}
+
+/* --- start --- */
+
+static void on_started(void *context, const redisReply *reply)
+{
+    struct item *item = context;
+    struct worker *worker = item->inbox->worker;
+    struct err err = ERR_INIT;
+    enum start_result result = START_LATE;
+    int64_t redis_us;
+    item->under_way = false;
+    worker_wake(worker);
+    const enum call_status status = call_status(reply, &redis_us, &err);
+    if (status != CALL_OK) {
+        if (call_again(item, &worker->channels[item->partition], status, &err)) {
+            request_refuse(&item->request, "it cannot be started: %s", err.message);
+            refuse(item);
+        }
+        return;
+    }
+    worker_note_time(worker, redis_us);
+    if (start_read(reply, &result) != 0)
+        log_write(LOG_ERROR, "an answer of start cannot be read",
+                  LOG_S("run_id", item->request.run));
+    if (result == START_LATE) { /* nothing was written */
+        wait_ms(item, RETRY_MS);
+        return;
+    }
+    if (result == START_STARTED) {
+        worker->stats.started++;
+        worker->channels[item->partition].wants_poll = true;
+    }
+    finish(item);
+}
+
+static void start(struct item *item, struct channel *channel, const struct graph *graph)
+{
+    struct worker *worker = item->inbox->worker;
+    const int64_t now_us = worker_redis_us(worker);
+    char version[24], submitted[24];
+    struct buf run_json;
+    (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);
+    (void)snprintf(submitted, sizeof(submitted), "%lld", (long long)item->request.submitted_us);
+    buf_init(&run_json, COMMAND_MAX_BYTES);
+    start_write_run_json(&run_json, slice_str(item->request.run), item->request.workflow,
+                         item->version, now_us, item->request.labels);
+    start_build(&worker->command,
+                &(struct start_call){.partition = channel->partition,
+                                     .epoch = channel_epoch(channel),
+                                     .graph = graph,
+                                     .incarnation = 1,
+                                     .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
+                                     .record = {.run = slice_str(item->request.run),
+                                                .workflow = item->request.workflow,
+                                                .version = slice_str(version),
+                                                .digest = slice_str(item->digest),
+                                                .input = item->request.input,
+                                                .labels = item->request.labels,
+                                                .submitted_us = slice_str(submitted),
+                                                .inbox_id = item->request.entry_id,
+                                                .run_json = buf_slice(&run_json)}});
+    item->partition = channel->partition;
+    if (buf_ok(&run_json) && command_ok(&worker->command)) {
+        item->under_way = worker_send(worker, on_started, item);
+    } else {
+        request_refuse(&item->request, "it does not fit into one call");
+        refuse(item);
+    }
+    buf_free(&run_json);
+}
+
+/* --- reject --- */
+
+static void on_rejected(void *context, const redisReply *reply)
+{
+    struct item *item = context;
+    struct worker *worker = item->inbox->worker;
+    struct err err = ERR_INIT;
+    int64_t redis_us;
+    item->under_way = false;
+    worker_wake(worker);
+    const enum call_status status = call_status(reply, &redis_us, &err);
+    if (status != CALL_OK) {
+        if (call_again(item, &worker->channels[item->partition], status, &err)) {
+            log_write(LOG_ERROR, "a request can neither be started nor rejected: giving it up",
+                      LOG_B("entry", item->request.entry_id), LOG_S("reason", err.message));
+            finish(item);
+        }
+        return;
+    }
+    worker_note_time(worker, redis_us);
+    worker->stats.rejected++;
+    log_write(LOG_INFO, "a request cannot start", LOG_B("entry", item->request.entry_id),
+              LOG_S("reason", item->request.reason));
+    finish(item);
+}
+
+static void reject(struct item *item, struct channel *channel)
+{
+    struct worker *worker = item->inbox->worker;
+    struct buf fields;
+    buf_init(&fields, REQUEST_JSON_BYTES);
+    request_write_json(&fields, &item->request);
+    reject_build(
+        &worker->command, channel->partition, channel_epoch(channel),
+        &(struct ledger_rejected){.run = slice_str(item->request.run),
+                                  .inbox_id = item->request.entry_id,
+                                  .reason = slice_str(item->request.reason),
+                                  .request = buf_ok(&fields) ? buf_slice(&fields) : SLICE("{}")});
+    item->partition = channel->partition;
+    item->under_way = worker_send(worker, on_rejected, item);
+    buf_free(&fields);
+}
+
+/* --- all --- */
+
+static void step(struct item *item)
+{
+    struct worker *worker = item->inbox->worker;
+    struct channel *channel;
+    const struct graph *graph;
+    if (item->under_way || item->finished || worker_mono_us(worker) < item->next_us)
+        return;
+    switch (item->step) {
+    case ITEM_LOOKUP:
+        look_up(item);
+        break;
+    case ITEM_START:
+        graph = graphs_get(worker->graphs, slice_str(item->digest));
+        channel = graph ? item_channel(item) : NULL;
+        if (channel)
+            start(item, channel, graph);
+        break;
+    case ITEM_REJECT:
+        channel = item_channel(item);
+        if (channel)
+            reject(item, channel);
+        break;
+    }
+}
+
+void inbox_step(struct inbox *inbox)
+{
+    const struct worker *worker = inbox->worker;
+    const bool give_back =
+        worker->draining && worker_mono_us(worker) - worker->drain_us > (int64_t)DRAIN_MS * 1000;
+    struct item **at = &inbox->items;
+    while (*at) {
+        struct item *item = *at;
+        step(item);
+        if (!item->finished && !(give_back && !item->under_way)) {
+            at = &item->next;
+            continue;
+        }
+        *at = item->next;
+        inbox->count--;
+        item_free(item);
+    }
+}
+
+void inbox_take(struct inbox *inbox, const redisReply *entries)
+{
+    struct worker *worker = inbox->worker;
+    for (size_t i = 0; i < entries->elements; i++) {
+        const redisReply *entry = entries->element[i];
+        const bool has_fields = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
+                                entry->element[1]->type == REDIS_REPLY_ARRAY;
+        if (!has_fields || inbox_knows(inbox, reply_slice(entry->element[0])))
+            continue; /* acknowledged meanwhile, or in hand */
+        struct item *item = calloc(1, sizeof(*item));
+        if (!item || request_read(&item->request, entry, worker->max_value_bytes) != 0) {
+            log_write(LOG_ERROR, "out of memory for a request",
+                      LOG_B("entry", reply_slice(entry->element[0])));
+            free(item);
+            inbox->recover = true;
+            continue;
+        }
+        item->inbox = inbox;
+        item->step = item->request.reason[0] ? ITEM_REJECT : ITEM_LOOKUP;
+        item->next = inbox->items;
+        inbox->items = item;
+        inbox->count++;
+    }
+    worker_wake(worker);
+}

@@ -1,0 +1,37 @@
+/* inbox: start requests of troupe:runs.
+ *
+ *   entry ──request.c──> checked ──troupe:workflows──> version, digest ──> graph ──> start
+ *                          └──── not a request ───────────┴──────────────────────> reject
+ *
+ * Entries are read when the queues leave room. They are never acknowledged here: the supervisor does
+ * that, after the commit of what became of them. Entries of readers whose lease lapsed are taken over
+ * after 10 s; our own that a lost reply left behind are read again.
+ */
+#ifndef TROUPE_WORKER_INBOX_H
+#define TROUPE_WORKER_INBOX_H
+
+#include "base/attr.h"
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+
+struct worker;
+struct inbox;
+
+MUSTCHECK struct inbox *inbox_new(struct worker *worker);
+void inbox_free(struct inbox *inbox);
+/* Whether it takes more entries. */
+bool inbox_has_room(const struct inbox *inbox);
+/* Entries of a reply of XREADGROUP's form (an array of [id, [field, value, ...]]). */
+void inbox_take(struct inbox *inbox, const redisReply *entries);
+/* Goes on with every request that can go on. */
+void inbox_step(struct inbox *inbox);
+/* Reads more without blocking, if there is room and the last look found some or `look` is true. */
+void inbox_read(struct inbox *inbox, bool look);
+/* Takeover and whatever else is due by time. */
+void inbox_tick(struct inbox *inbox);
+/* A reply that may have brought entries was lost: reads what is pending for us. */
+void inbox_recover(struct inbox *inbox);
+/* Requests in hand. */
+unsigned inbox_held(const struct inbox *inbox);
+
+#endif

@@ -1,0 +1,61 @@
+/* inbox_item: what the two halves of the inbox share. Internal to lib/worker. */
+#ifndef TROUPE_WORKER_INBOX_ITEM_H
+#define TROUPE_WORKER_INBOX_ITEM_H
+
+#include "base/sha256.h"
+#include "worker/request.h"
+#include "worker/state.h"
+
+#define INBOX_ITEMS_MAX 64
+#define INBOX_DONE_MAX 4096
+#define INBOX_ID_BYTES 44
+#define INBOX_TAKEOVER_BYTES (1u << 20)
+
+enum item_step { ITEM_LOOKUP, ITEM_START, ITEM_REJECT };
+
+struct item {
+    struct item *next;
+    struct inbox *inbox;
+    struct request request;
+    enum item_step step;
+    bool under_way, finished;
+    bool said;       /* that it waits for its workflow */
+    int64_t next_us; /* monotonic: nothing before */
+    uint32_t tries;
+    int64_t version; /* of the workflow, looked up */
+    char digest[SHA256_HEX_LEN + 1];
+    uint16_t partition; /* of the call under way */
+};
+
+struct inbox {
+    struct worker *worker;
+    struct item *items;
+    unsigned count;
+
+    bool reading;          /* a read is under way */
+    uint32_t asked;        /* entries that it may bring */
+    bool more;             /* the last read was answered in full */
+    int64_t read_after_us; /* monotonic */
+    int64_t trickle_us;    /* monotonic: the last read without room in the queues */
+
+    bool recover; /* read what is pending for us */
+    bool recovering;
+    char recover_from[INBOX_ID_BYTES];
+
+    bool taking_over;
+    int64_t takeover_us;                /* monotonic: when to look next */
+    char takeover_from[INBOX_ID_BYTES]; /* "": from the beginning */
+    struct arena takeover;              /* candidates, while leases are read */
+    struct takeover_entry {
+        struct slice id, consumer;
+    } * candidates;
+    uint32_t candidate_count;
+
+    char done[INBOX_DONE_MAX][INBOX_ID_BYTES]; /* what we did and nobody acknowledged yet: a ring */
+    uint32_t done_at;
+};
+
+/* In hand, or done by us lately. */
+bool inbox_knows(const struct inbox *inbox, struct slice entry_id);
+
+#endif

@@ -1,0 +1,194 @@
+/* route: conditions first, then one pass over the edges in file order. */
+#include "worker/route.h"
+#include "base/utf8.h"
+#include "protocol/wanted.h"
+#include "worker/failure.h"
+
+enum { REASON_MAX_BYTES = 500, WANTED_MAX_BYTES = 1 << 20 };
+
+struct planner {
+    const struct graph *graph;
+    const struct graph_node *node;
+    struct graph_values *values;
+    struct call_queues queues;
+    struct arena *arena;
+    struct graph_failure *failure;
+    char *taken;
+    struct buf reason;
+    struct route_op *ops;
+    uint32_t count, capacity;
+    bool no_memory;
+};
+
+static bool has_conditions(const struct graph_node *node)
+{
+    for (uint32_t i = 0; i < node->route_count; i++) {
+        if (node->routes[i].condition)
+            return true;
+    }
+    return false;
+}
+
+static void add_reason(struct planner *p, const struct graph_route *route)
+{
+    const struct graph_node *to = &p->graph->nodes[p->node->edges[route->edge].to];
+    struct slice source = utf8_cut(cel_source(route->condition->program), REASON_MAX_BYTES);
+    if (p->reason.len > REASON_MAX_BYTES)
+        return;
+    if (p->reason.len > 0)
+        buf_str(&p->reason, "; ");
+    buf_slice_append(&p->reason, to->id);
+    buf_str(&p->reason, ": ");
+    buf_slice_append(&p->reason, source);
+}
+
+/* Every condition is evaluated, also those of an edge that is taken already: whether an execution
+ * fails must not depend on the order of its edges. */
+static int decide_each(struct planner *p)
+{
+    for (uint32_t i = 0; i < p->node->route_count; i++) {
+        const struct graph_route *route = &p->node->routes[i];
+        bool holds = true;
+        if (route->condition &&
+            graph_expr_holds(route->condition, p->values, p->arena, &holds, p->failure) != 0)
+            return -1;
+        if (!holds)
+            continue;
+        p->taken[route->edge] = '1';
+        if (route->condition)
+            add_reason(p, route);
+    }
+    if (has_conditions(p->node) && p->reason.len == 0)
+        buf_str(&p->reason, "no condition holds");
+    return 0;
+}
+
+static int decide_exclusive(struct planner *p)
+{
+    bool otherwise = false;
+    for (uint32_t i = 0; i < p->node->route_count; i++) {
+        const struct graph_route *route = &p->node->routes[i];
+        bool holds = false;
+        if (!route->condition)
+            continue;
+        if (graph_expr_holds(route->condition, p->values, p->arena, &holds, p->failure) != 0)
+            return -1;
+        if (holds) {
+            p->taken[route->edge] = '1';
+            add_reason(p, route);
+            return 0;
+        }
+    }
+    for (uint32_t i = 0; i < p->node->route_count; i++) {
+        const struct graph_route *route = &p->node->routes[i];
+        if (route->condition)
+            continue;
+        p->taken[route->edge] = '1';
+        otherwise = true;
+    }
+    if (has_conditions(p->node))
+        buf_str(&p->reason, otherwise ? "no condition holds: the default"
+                                      : "no condition holds, and there is no default");
+    return 0;
+}
+
+static void add_op(struct planner *p, const struct route_op *op)
+{
+    if (p->count == p->capacity) {
+        const uint32_t capacity = p->capacity ? p->capacity * 2 : 8;
+        struct route_op *ops = arena_array(p->arena, capacity, sizeof(*ops));
+        if (!ops) {
+            p->no_memory = true;
+            return;
+        }
+        if (p->count > 0)
+            memcpy(ops, p->ops, p->count * sizeof(*ops));
+        p->ops = ops;
+        p->capacity = capacity;
+    }
+    p->ops[p->count++] = *op;
+}
+
+static void add_dead(void *context, uint32_t node, uint32_t slot)
+{
+    add_op(context, &(struct route_op){.kind = ROUTE_DEAD, .node = node, .where = slot});
+}
+
+static int add_emit(struct planner *p, const struct graph_node *to)
+{
+    struct buf wanted;
+    uint32_t queue = 0;
+    while (queue < p->queues.count && !slice_eq(p->queues.names[queue], to->queue))
+        queue++;
+    if (queue == p->queues.count)
+        return failure_fill(p->failure, "internal", "node '%.*s': this worker has no queue '%.*s'",
+                            SLICE_ARG(to->id), SLICE_ARG(to->queue));
+    buf_init(&wanted, WANTED_MAX_BYTES);
+    wanted_write_node(&wanted, p->graph, to->index);
+    struct slice kept = buf_ok(&wanted) ? arena_copy(p->arena, buf_slice(&wanted)) : SLICE_NONE;
+    buf_free(&wanted);
+    if (!kept.ptr)
+        p->no_memory = true;
+    add_op(p, &(struct route_op){
+                  .kind = ROUTE_EMIT, .node = to->index, .where = queue, .wanted = kept});
+    return 0;
+}
+
+static int add_edges(struct planner *p)
+{
+    const struct graph_dead_walk walk = {.arrival = add_dead, .context = p};
+    for (uint32_t i = 0; i < p->node->edge_count; i++) {
+        const struct graph_edge *edge = &p->node->edges[i];
+        const struct graph_node *to = &p->graph->nodes[edge->to];
+        if (p->taken[i] != '1') {
+            if (graph_dead_edge(p->graph, edge, p->arena, &walk) != 0)
+                p->no_memory = true;
+        } else if (to->pred_count > 1) {
+            add_op(p,
+                   &(struct route_op){.kind = ROUTE_TAKEN, .node = edge->to, .where = edge->slot});
+        } else if (add_emit(p, to) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int plan(struct planner *p)
+{
+    p->taken = arena_alloc(p->arena, (size_t)p->node->edge_count + 1);
+    if (!p->taken) {
+        p->no_memory = true;
+        return 0;
+    }
+    memset(p->taken, '0', p->node->edge_count);
+    p->taken[p->node->edge_count] = '\0';
+    const int rc = p->node->routing == ROUTING_EXCLUSIVE ? decide_exclusive(p) : decide_each(p);
+    return rc == 0 ? add_edges(p) : rc;
+}
+
+int route_plan(const struct graph *graph, const struct graph_node *node,
+               struct graph_values *values, struct call_queues queues, struct arena *arena,
+               struct route *route, struct graph_failure *failure)
+{
+    struct planner p = {.graph = graph,
+                        .node = node,
+                        .values = values,
+                        .queues = queues,
+                        .arena = arena,
+                        .failure = failure};
+    buf_init(&p.reason, 4 * REASON_MAX_BYTES);
+    int rc = plan(&p);
+    if (rc == 0 && !p.no_memory) {
+        struct slice reason = buf_slice(&p.reason);
+        *route = (struct route){.taken = slice_of(p.taken, node->edge_count),
+                                .reason = arena_copy(arena, utf8_cut(reason, REASON_MAX_BYTES)),
+                                .ops = p.ops,
+                                .op_count = p.count};
+        p.no_memory = !route->reason.ptr || !buf_ok(&p.reason);
+    }
+    buf_free(&p.reason);
+    if (rc == 0 && p.no_memory)
+        rc = failure_fill(failure, "too_large", "routing of node '%.*s': out of memory",
+                          SLICE_ARG(node->id));
+    return rc;
+}

@@ -1,0 +1,37 @@
+/* route: which edges a finished execution takes, and what that does to the run.
+ *
+ *   conditions ──> taken edges ──> operations
+ *                  dead edges  ──> dead arrivals (lib/graph's walk)
+ *
+ * Pure: no clock, no Redis. Operations name queues by their index in the call's list.
+ */
+#ifndef TROUPE_WORKER_ROUTE_H
+#define TROUPE_WORKER_ROUTE_H
+
+#include "graph/graph.h"
+#include "protocol/calls.h"
+
+enum route_op_kind { ROUTE_EMIT, ROUTE_TAKEN, ROUTE_DEAD, ROUTE_FAIL };
+
+struct route_op {
+    enum route_op_kind kind;
+    uint32_t node;
+    uint32_t where;      /* EMIT: queue index; TAKEN, DEAD: slot */
+    struct slice wanted; /* EMIT */
+};
+
+struct route {
+    struct slice taken;  /* '1' or '0' per outgoing edge */
+    struct slice reason; /* why, for nodes that have conditions; else empty */
+    const struct route_op *ops;
+    uint32_t op_count;
+};
+
+/* Everything that the route holds is in the arena. -1 with failure: `expression`, `type`,
+ * `expression_cost` of a condition, `too_large` without memory, `internal` for a queue that the call
+ * does not name. */
+MUSTCHECK int route_plan(const struct graph *graph, const struct graph_node *node,
+                         struct graph_values *values, struct call_queues queues,
+                         struct arena *arena, struct route *route, struct graph_failure *failure);
+
+#endif

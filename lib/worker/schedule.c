@@ -1,0 +1,257 @@
+/* schedule: what a worker does in one turn of its loop, and who calls next.
+ *
+ * Channels that have a call to make stand in a queue, first come first served, so none starves; two
+ * calls are under way at a time, of different partitions, so that Redis works while nodes execute.
+ * A turn is bounded: it executes for some milliseconds, then lets the loop read and write.
+ */
+#include "base/log.h"
+#include "worker/state.h"
+
+enum {
+    TURN_US = 4000,
+    WAITING_MAX = 4096,  /* tokens that wait for a graph, before they take room too */
+    POLLS_PER_INBOX = 4, /* looks at idle partitions for one into the inbox */
+};
+
+/* Through the timer, not at once: the loop reads and writes between two turns. */
+void worker_wake(struct worker *worker)
+{
+    static const struct timeval at_once = {0, 0};
+    if (worker->turn_due || worker->finished)
+        return;
+    worker->turn_due = true;
+    (void)evtimer_add(worker->turn, &at_once);
+}
+
+void worker_call_done(struct worker *worker)
+{
+    invariant(worker->calls > 0, "a call is over that was not under way");
+    worker->calls--;
+    worker_wake(worker);
+}
+
+uint32_t worker_room(const struct worker *worker)
+{
+    uint32_t held = 0, waiting = 0;
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        const struct channel *channel = &worker->channels[i];
+        held += channel_held(channel) - channel->waiting.count + channel->reserved;
+        waiting += channel->waiting.count;
+    }
+    if (waiting > WAITING_MAX || held >= worker->concurrency)
+        return 0;
+    return worker->concurrency - held;
+}
+
+bool worker_is_busy(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        if (channel_is_busy(&worker->channels[i]))
+            return true;
+    }
+    return false;
+}
+
+/* --- executing --- */
+
+static void execute_one(struct worker *worker, struct channel *channel, struct token *token)
+{
+    const struct execution execution = worker_execution(worker);
+    if (execute_token(&execution, token) != 0) {
+        /* Not even memory for a failure. It is still pending for us: a later hello brings it back. */
+        log_write(LOG_ERROR, "out of memory for an execution", LOG_B("run_id", token->run),
+                  LOG_B("token", token->number), LOG_B("node", token->node));
+        token_free(&worker->pool, token);
+        channel_greet(channel, "out of memory for an execution");
+        channel_back_off(channel);
+        return;
+    }
+    worker->stats.executed++;
+    if (token->result.failed)
+        worker->stats.failed++;
+    token_list_push(&channel->results, token);
+}
+
+static bool has_unconfirmed(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        if (worker->channels[i].results.count || worker->channels[i].sent.count)
+            return true;
+    }
+    return false;
+}
+
+/* A re-delivered token: executed when everything else is settled, and settled before anything else
+ * is executed. So if it takes the worker down, it takes nothing else with it. */
+static void execute_suspect(struct worker *worker)
+{
+    if (has_unconfirmed(worker))
+        return;
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        struct channel *channel = &worker->channels[i];
+        if (channel->state != CHANNEL_OPEN || !channel->suspects.count)
+            continue;
+        struct token *token = token_list_pop(&channel->suspects);
+        log_write(LOG_INFO, "executing a re-delivered token", LOG_B("run_id", token->run),
+                  LOG_B("token", token->number), LOG_I("generation", token->generation),
+                  LOG_I("deliveries", token->deliveries));
+        worker->solo = channel;
+        worker->suspects--;
+        execute_one(worker, channel, token);
+        return;
+    }
+}
+
+/* Channel by channel, whole batches. True when there is more to execute now. */
+static bool execute_ready(struct worker *worker, int64_t until_us)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        const uint32_t at = worker->next_execute % worker->channel_count;
+        struct channel *channel = &worker->channels[at];
+        while (channel->state == CHANNEL_OPEN && channel->ready.count > 0) {
+            if (worker_mono_us(worker) >= until_us)
+                return true;
+            execute_one(worker, channel, token_list_pop(&channel->ready));
+        }
+        worker->next_execute = at + 1;
+    }
+    return false;
+}
+
+static bool execute(struct worker *worker)
+{
+    if (worker->solo && (worker->solo->results.count || worker->solo->sent.count))
+        return false;
+    worker->solo = NULL;
+    if (worker->suspects > 0) {
+        execute_suspect(worker);
+        return false;
+    }
+    return execute_ready(worker, worker_mono_us(worker) + TURN_US);
+}
+
+/* --- calling --- */
+
+static void queue_callers(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        struct channel *channel = &worker->channels[i];
+        if (channel->queued || !channel_has_call(channel))
+            continue;
+        channel->queued = true;
+        channel->next_caller = NULL;
+        if (worker->last_caller)
+            worker->last_caller->next_caller = channel;
+        else
+            worker->first_caller = channel;
+        worker->last_caller = channel;
+    }
+}
+
+static void make_calls(struct worker *worker)
+{
+    while (worker->calls < WORKER_CALLS_MAX && worker->first_caller) {
+        struct channel *channel = worker->first_caller;
+        worker->first_caller = channel->next_caller;
+        if (!worker->first_caller)
+            worker->last_caller = NULL;
+        channel->queued = false;
+        if (channel_make_call(channel))
+            worker->calls++;
+    }
+}
+
+/* --- the turn --- */
+
+/* Looks at what changed since the last turn: leases that lapsed while the process stood still, how
+ * many re-delivered tokens are held. */
+static void look_around(struct worker *worker)
+{
+    const int64_t now_us = worker_mono_us(worker);
+    worker->suspects = 0;
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        struct channel *channel = &worker->channels[i];
+        if (worker->graphs_changed)
+            channel_look_for_graphs(channel);
+        if (channel->state == CHANNEL_OPEN &&
+            now_us - channel->beat_ok_us > worker->lease_ms * 1000)
+            channel_greet(channel, "our own lease may have lapsed");
+        worker->suspects += channel->suspects.count;
+    }
+    worker->graphs_changed = false;
+}
+
+static bool all_left(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        if (worker->channels[i].state != CHANNEL_LEFT)
+            return false;
+    }
+    return true;
+}
+
+/* Without a link there is nobody to say leave to. */
+static void leave_unsaid(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        struct channel *channel = &worker->channels[i];
+        if (worker->hurried || !channel->results.count)
+            channel->state = CHANNEL_LEFT;
+    }
+}
+
+static void finish(struct worker *worker)
+{
+    worker->finished = true;
+    log_write(LOG_INFO, "drained", LOG_I("executed", worker->stats.executed),
+              LOG_I("settled", worker->stats.settled));
+    (void)event_base_loopexit(worker->base, NULL);
+}
+
+void worker_turn(struct worker *worker)
+{
+    bool more = false;
+    if (link_is_up(worker->link)) {
+        look_around(worker);
+        inbox_step(worker->inbox);
+        more = execute(worker);
+        queue_callers(worker);
+        make_calls(worker);
+    }
+    if (worker->draining) {
+        if (worker->hurried || !link_is_up(worker->link))
+            leave_unsaid(worker);
+        if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0))
+            finish(worker);
+    } else if (worker_is_busy(worker)) {
+        static const struct timeval soon = {0, WORKER_POLL_MS * 1000};
+        if (!worker->polling && evtimer_add(worker->poll, &soon) == 0)
+            worker->polling = true;
+    } else {
+        inbox_read(worker->inbox, false);
+        bell_arm(worker->bell);
+    }
+    if (more)
+        worker_wake(worker);
+}
+
+void worker_look(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        struct channel *channel = &worker->channels[worker->next_poll++ % worker->channel_count];
+        if (channel->state != CHANNEL_OPEN || channel->call != CALL_NONE ||
+            channel_is_busy(channel) || channel->hold)
+            continue;
+        channel->wants_poll = true;
+        break;
+    }
+    if (worker->polls++ % POLLS_PER_INBOX == 0)
+        inbox_read(worker->inbox, true);
+    worker_wake(worker);
+}
+
+void worker_poll(struct worker *worker)
+{
+    if (!worker->draining && worker_is_busy(worker))
+        worker_look(worker);
+}

@@ -1,0 +1,162 @@
+#include "worker/token.h"
+#include "protocol/redis.h"
+#include <stdlib.h>
+
+enum { POOL_TOKENS = 256, POOLED_ARENA_BYTES = 64 << 10 };
+
+void token_list_push(struct token_list *list, struct token *token)
+{
+    token->next = NULL;
+    if (list->tail)
+        list->tail->next = token;
+    else
+        list->head = token;
+    list->tail = token;
+    list->count++;
+}
+
+struct token *token_list_pop(struct token_list *list)
+{
+    struct token *token = list->head;
+    if (!token)
+        return NULL;
+    list->head = token->next;
+    if (!list->head)
+        list->tail = NULL;
+    list->count--;
+    token->next = NULL;
+    return token;
+}
+
+void token_list_append(struct token_list *to, struct token_list *from)
+{
+    if (!from->head)
+        return;
+    if (to->tail)
+        to->tail->next = from->head;
+    else
+        to->head = from->head;
+    to->tail = from->tail;
+    to->count += from->count;
+    *from = (struct token_list){0};
+}
+
+void token_list_remove(struct token_list *list, struct token *token)
+{
+    struct token_list rest = {0};
+    for (struct token *each = token_list_pop(list); each; each = token_list_pop(list)) {
+        if (each != token)
+            token_list_push(&rest, each);
+    }
+    *list = rest;
+}
+
+struct token *token_list_find(const struct token_list *list, uint32_t queue, struct slice entry_id)
+{
+    for (struct token *token = list->head; token; token = token->next) {
+        if (token->queue == queue && slice_eq(token->entry_id, entry_id))
+            return token;
+    }
+    return NULL;
+}
+
+/* All texts of the claim but its values, in one allocation. */
+static int copy_texts(struct token *token, const struct claim *claim)
+{
+    const struct {
+        struct slice from, *to;
+    } texts[] = {
+        {claim->entry_id, &token->entry_id},
+        {claim->run, &token->run},
+        {claim->number, &token->number},
+        {claim->live, &token->live},
+        {claim->incarnation, &token->incarnation},
+        {claim->digest, &token->digest},
+        {claim->wanted, &token->wanted},
+        {claim->node, &token->node},
+        {claim->scope, &token->scope},
+    };
+    size_t total = 0;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        total += texts[i].from.len;
+    char *at = arena_alloc(&token->arena, total + 1);
+    if (!at)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].from.len > 0)
+            memcpy(at, texts[i].from.ptr, texts[i].from.len);
+        *texts[i].to = slice_of(at, texts[i].from.len);
+        at += texts[i].from.len;
+    }
+    return 0;
+}
+
+static void copy_values(struct token *token, const struct claim *claim)
+{
+    token->value_count = claim->value_count;
+    token->values = arena_array(&token->arena, claim->value_count, sizeof(*token->values));
+    token->values_too_large = !token->values;
+    for (uint32_t i = 0; i < claim->value_count && !token->values_too_large; i++) {
+        const struct slice value = reply_slice(claim->values[i]);
+        if (!value.ptr)
+            continue;
+        token->values[i] = arena_copy(&token->arena, value);
+        token->values_too_large = !token->values[i].ptr;
+    }
+}
+
+struct token *token_new(struct token_pool *pool, const struct claim *claim)
+{
+    struct token *token = token_list_pop(&pool->free);
+    struct arena arena;
+    if (token) {
+        arena = token->arena;
+    } else {
+        token = malloc(sizeof(*token));
+        arena_init(&arena, TOKEN_ARENA_BYTES);
+    }
+    if (!token)
+        return NULL;
+    *token = (struct token){.arena = arena,
+                            .queue = claim->queue,
+                            .attempt = claim->attempt,
+                            .generation = claim->generation,
+                            .deliveries = claim->deliveries,
+                            .state = claim->state};
+    if (copy_texts(token, claim) != 0) {
+        token_free(pool, token);
+        return NULL;
+    }
+    copy_values(token, claim);
+    return token;
+}
+
+void token_free(struct token_pool *pool, struct token *token)
+{
+    if (!token)
+        return;
+    graph_release(token->graph);
+    token->graph = NULL;
+    if (pool->free.count < POOL_TOKENS && token->arena.used_bytes <= POOLED_ARENA_BYTES) {
+        arena_reset(&token->arena);
+        token_list_push(&pool->free, token);
+        return;
+    }
+    arena_free(&token->arena);
+    free(token);
+}
+
+void token_list_free(struct token_pool *pool, struct token_list *list)
+{
+    for (struct token *token = token_list_pop(list); token; token = token_list_pop(list))
+        token_free(pool, token);
+}
+
+void token_pool_free(struct token_pool *pool)
+{
+    for (struct token *token = token_list_pop(&pool->free); token;
+         token = token_list_pop(&pool->free)) {
+        arena_free(&token->arena);
+        free(token);
+    }
+}

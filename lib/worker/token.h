@@ -1,0 +1,75 @@
+/* token: one claimed token, from its claim to the confirmation of its result.
+ *
+ *   claim ──> held ──execute──> with a result ──settle──> confirmed: freed
+ *                                    ▲   │
+ *                                    └───┘ outcome unknown: submitted again
+ *
+ * A token owns an arena with everything about it: a copy of the claim, the scratch of its execution
+ * and its result. It holds a reference to its graph. Lists are intrusive: a token is in one list at
+ * a time.
+ */
+#ifndef TROUPE_WORKER_TOKEN_H
+#define TROUPE_WORKER_TOKEN_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "protocol/calls.h"
+#include "worker/route.h"
+
+/* What a token may take at most: values of many predecessors, documents over them, its output. */
+#define TOKEN_ARENA_BYTES ((size_t)512 << 20)
+
+struct token_result {
+    enum ledger_kind kind;
+    bool failed;
+    struct slice identity;                   /* ends with '|'; a failure's has the generation */
+    struct slice output_field, output_value; /* both empty: stores nothing */
+    struct slice record;
+    const struct route_op *ops;
+    uint32_t op_count;
+};
+
+struct token {
+    struct token *next;
+    struct arena arena;
+    struct graph *graph; /* retained; NULL until it is needed */
+
+    /* the claim */
+    uint32_t queue;
+    struct slice entry_id, run, number, live, incarnation, digest, wanted, node, scope;
+    uint32_t attempt, generation, deliveries;
+    char state;
+    struct slice *values; /* one per wanted name; ptr NULL: absent */
+    uint32_t value_count;
+    bool values_too_large; /* they did not fit: the execution fails with too_large */
+
+    struct token_result result;
+    bool given_up; /* the result is `internal`, put in place of one that Redis refused */
+};
+
+struct token_list {
+    struct token *head, *tail;
+    uint32_t count;
+};
+
+void token_list_push(struct token_list *list, struct token *token);
+struct token *token_list_pop(struct token_list *list); /* NULL when empty */
+/* Moves all of `from` behind `to`. */
+void token_list_append(struct token_list *to, struct token_list *from);
+/* Takes the token out of the list that it is in. */
+void token_list_remove(struct token_list *list, struct token *token);
+/* The token of that entry, or NULL. */
+struct token *token_list_find(const struct token_list *list, uint32_t queue, struct slice entry_id);
+
+/* Finished tokens whose small arenas are used again. */
+struct token_pool {
+    struct token_list free;
+};
+
+/* A copy of the claim. NULL without memory. */
+MUSTCHECK struct token *token_new(struct token_pool *pool, const struct claim *claim);
+void token_free(struct token_pool *pool, struct token *token); /* NULL is fine */
+void token_list_free(struct token_pool *pool, struct token_list *list);
+void token_pool_free(struct token_pool *pool);
+
+#endif

@@ -1,0 +1,29 @@
+-- base: names that every script uses, and the time of the call.
+--
+-- KEYS[1] is the partition's meta key, `troupe:{p}:meta`; every other key is built from its tag, so a
+-- call stays in one slot. Time is Redis' own.
+-- luacheck: push ignore 211
+local call, try = redis.call, redis.pcall
+local sub, match, gmatch, byte, rep, format =
+    string.sub, string.match, string.gmatch, string.byte, string.rep, string.format
+local concat, floor, min = table.concat, math.floor, math.min
+local prefix = sub(KEYS[1], 1, -5)
+local clock = call('TIME')
+local now_us = clock[1] .. format('%06d', clock[2])
+local now_ms = clock[1] * 1000 + floor(clock[2] / 1000)
+-- What one unpack may carry: Lua's C stack holds 8,000 values. Even, so that pairs stay together.
+local CHUNK = 4000
+
+-- Arguments of ours that make no sense: an error before the first write, never half a call.
+local function malformed(what)
+    error({err = 'ARGS ' .. what})
+end
+
+local function count_arg(at, what)
+    local text = ARGV[at]
+    if not text or not match(text, '^%d+$') or #text > 15 then
+        malformed(what)
+    end
+    return tonumber(text)
+end
+-- luacheck: pop

@@ -1,0 +1,43 @@
+-- chunks: commands with long argument lists, in pieces that Lua can unpack.
+-- luacheck: push ignore 211
+local function hset_all(key, pairs_list)
+    for i = 1, #pairs_list, CHUNK do
+        call('HSET', key, unpack(pairs_list, i, min(i + CHUNK - 1, #pairs_list)))
+    end
+end
+
+local function hdel_all(key, names)
+    for i = 1, #names, CHUNK do
+        call('HDEL', key, unpack(names, i, min(i + CHUNK - 1, #names)))
+    end
+end
+
+-- HMGET by `how` (call or try); with try the first error comes back as it is.
+local function hmget_all(how, key, names)
+    local n = #names
+    if n <= CHUNK then
+        return how('HMGET', key, unpack(names))
+    end
+    local values = {}
+    for i = 1, n, CHUNK do
+        local last = min(i + CHUNK - 1, n)
+        local part = how('HMGET', key, unpack(names, i, last))
+        if part.err then
+            return part
+        end
+        for k = 1, last - i + 1 do
+            values[i + k - 1] = part[k]
+        end
+    end
+    return values
+end
+
+-- An entry that is settled or gone leaves its group and its stream.
+local function drop_entries(key, ids)
+    for i = 1, #ids, CHUNK do
+        local last = min(i + CHUNK - 1, #ids)
+        call('XACK', key, 'fleet', unpack(ids, i, last))
+        call('XDEL', key, unpack(ids, i, last))
+    end
+end
+-- luacheck: pop

@@ -1,0 +1,94 @@
+-- claim: from a queue's entry to what its execution needs.
+--
+-- A claim: queue index, entry id, run, number, live field, incarnation, digest, wanted, values…
+-- Entries whose token is gone are dropped from the queue; entries that are none of ours are dropped
+-- too, and counted in meta's `strays`.
+-- luacheck: push ignore 211
+local CLAIMS_MAX_BYTES = 1048576
+local claims, claims_bytes = {}, 0
+local drops, strays = {}, 0 -- queue name -> ids
+
+local function drop(queue, id)
+    local ids = drops[queue]
+    if not ids then
+        ids = {}
+        drops[queue] = ids
+    end
+    ids[#ids + 1] = id
+end
+
+-- The live field of an entry's token, if it is still to be executed.
+local function live_field(h, live, incarnation, identity)
+    local status, current = match(h or '', '^(%a)|(%d+)|')
+    if status == 'r' and current == incarnation and live and sub(live, 1, #identity) == identity then
+        return live
+    end
+end
+
+-- Returns the claim and its size, or nil when the entry is to be dropped. Writes nothing.
+local function claim_read(index, id, fields)
+    if not fields or #fields ~= 8 or fields[1] ~= 'r' or fields[3] ~= 'n' or fields[5] ~= 'm' or fields[7] ~= 'w' then
+        strays = strays + 1
+        return nil
+    end
+    local run, number, wanted = fields[2], fields[4], fields[8]
+    local incarnation, identity, scope = match(fields[6], '^(%d+)|(%w+|([^|]*)|%d+)$')
+    if not incarnation then
+        strays = strays + 1
+        return nil
+    end
+    local names, n = {'h', 't' .. number, 'dg'}, 3
+    for name in gmatch(wanted, '[^,;]+') do
+        n = n + 1
+        names[n] = (name == 'in' or name == 'rn') and name or 'o' .. name .. '|' .. scope
+    end
+    local key = prefix .. 'run:' .. run
+    local values = hmget_all(try, key, names)
+    if values.err then
+        if sub(values.err, 1, 9) ~= 'WRONGTYPE' then
+            error(values) -- a slot on the move: the caller says hello and gets it again
+        end
+        return nil
+    end
+    local live = live_field(values[1], values[2], incarnation, identity .. '|')
+    if not live or not values[3] then
+        return nil
+    end
+    local claim = {index, id, run, number, live, incarnation, values[3], wanted}
+    local bytes = #wanted + 200
+    for i = 4, n do
+        local value = values[i]
+        claim[i + 5] = value
+        bytes = bytes + 16 + (value and #value or 0)
+    end
+    return claim, bytes
+end
+
+-- Takes entries that are pending for the caller. Returns how many of them were looked at: fewer than
+-- there are when the reply is full or holds `limit` claims.
+local function claim_entries(index, queue, entries, limit, always)
+    for i = 1, #entries do
+        if not always and #claims > 0 and (claims_bytes >= CLAIMS_MAX_BYTES or #claims >= limit) then
+            return i - 1
+        end
+        local id = entries[i][1]
+        local claim, bytes = claim_read(index, id, entries[i][2])
+        if claim then
+            claims[#claims + 1] = claim
+            claims_bytes = claims_bytes + bytes
+        else
+            drop(queue, id)
+        end
+    end
+    return #entries
+end
+
+local function drop_all()
+    for queue, ids in pairs(drops) do
+        drop_entries(queue_key(queue), ids)
+    end
+    if strays > 0 then
+        call('HINCRBY', KEYS[1], 'strays', strays)
+    end
+end
+-- luacheck: pop

@@ -1,0 +1,101 @@
+-- joins: arrivals at nodes with two predecessors or more.
+--
+-- A record `j<node>|<scope>` = `decided|taken|marks` lives from the first arrival to the last. An `all`
+-- join (a) fires when every edge is decided and one was taken; any and count (k) at the taken arrival
+-- that makes `need`, never again after it; at the last decision with some but too few it is emitted as
+-- `u` for its worker to fail it; with none it is skipped, and so is what hangs on it.
+local join_tables = {} -- digest -> node -> row
+
+local function join_row(digest, node)
+    local rows = join_tables[digest]
+    if not rows then
+        rows = {}
+        join_tables[digest] = rows
+    end
+    local row = rows[node]
+    if row then
+        return row
+    end
+    local key = prefix .. 'g:' .. digest
+    local text = call('HGET', key, node)
+    if not text then
+        -- A table that is there and lacks the row would lack it for ever.
+        return nil, call('EXISTS', key) == 1 and 'bad' or 'load'
+    end
+    local mode, arity, need, queue, predecessors, extras, dead =
+        match(text, '^([ak])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)$')
+    if not mode then
+        return nil, 'bad'
+    end
+    row = {
+        mode = mode, arity = tonumber(arity), need = tonumber(need), queue = queue, extras = extras,
+        predecessors = {}, dead = {},
+    }
+    for predecessor in gmatch(predecessors, '%d+') do
+        row.predecessors[#row.predecessors + 1] = predecessor
+    end
+    for dead_node, slot in gmatch(dead, '(%d+)%.(%d+)') do
+        row.dead[#row.dead + 1] = dead_node
+        row.dead[#row.dead + 1] = slot
+    end
+    rows[node] = row
+    return row
+end
+
+local function join_fire(row, node, scope, marks, state)
+    local wanted = ';'
+    if state == 'q' then
+        local inputs, n = {}, 0
+        for i = 1, row.arity do
+            if byte(marks, i) == 116 then
+                n = n + 1
+                inputs[n] = row.predecessors[i]
+            end
+        end
+        wanted = concat(inputs, ',') .. ';' .. row.extras
+    end
+    local number = emit(node, scope, row.queue, wanted, state)
+    note_join('F' .. node .. ',' .. scope .. ',' .. number .. ',' .. marks)
+end
+
+-- Returns 'bad' or 'load' when it cannot be; then_dead(node, slot, scope) for each arrival that follows.
+local function arrive(node, slot_text, scope, is_taken, then_dead)
+    local row, refusal = join_row(draft.run.digest, node)
+    if not row then
+        return refusal
+    end
+    local slot = tonumber(slot_text)
+    local name = 'j' .. node .. '|' .. scope
+    local decided, taken, marks = match(field(name) or '', '^(%d+)|(%d+)|(.*)$')
+    if not decided then
+        decided, taken, marks = 0, 0, rep('.', row.arity)
+        draft.open = draft.open + 1
+    end
+    if byte(marks, slot + 1) ~= 46 then
+        return 'bad' -- decided twice, or no such edge
+    end
+    decided, taken = decided + 1, is_taken and taken + 1 or tonumber(taken)
+    marks = sub(marks, 1, slot) .. (is_taken and 't' or 'd') .. sub(marks, slot + 2)
+    local complete = decided == row.arity
+    if complete then
+        draft.changes[name] = false
+        draft.open = draft.open - 1
+    else
+        draft.changes[name] = decided .. '|' .. taken .. '|' .. marks
+    end
+    if row.mode == 'a' then
+        if complete and taken > 0 then
+            join_fire(row, node, scope, marks, 'q')
+        end
+    elseif is_taken and taken == row.need then
+        join_fire(row, node, scope, marks, 'q')
+    elseif complete and taken > 0 and taken < row.need then
+        join_fire(row, node, scope, marks, 'u')
+    end
+    if complete and taken == 0 then
+        note_join('S' .. node .. ',' .. scope)
+        for i = 1, #row.dead, 2 do
+            then_dead(row.dead[i], row.dead[i + 1], scope)
+        end
+    end
+end

@@ -1,0 +1,113 @@
+-- settlement: one token after the other, in the overlay.
+--
+-- Arguments of a token, from ARGV[i]: run, incarnation, number, identity, queue index, entry id, output
+-- field, output value, record kind, record, number of operations, then three an operation.
+local TOKEN_ARGS = 11
+local acknowledged = {} -- queue name -> ids
+local finished = {} -- runs that became final
+
+local function acknowledge(queue, id)
+    local ids = acknowledged[queue]
+    if not ids then
+        ids = {}
+        acknowledged[queue] = ids
+    end
+    ids[#ids + 1] = id
+end
+
+local function finish(run, status)
+    run.status = status
+    finished[#finished + 1] = run.id
+end
+
+-- The draft's run has no live token left: it is through, unless its output is still to be formed.
+local function run_through()
+    local run = draft.run
+    if draft.open > 0 then
+        note_join('!open')
+        finish(run, 'f')
+        return
+    end
+    local wanted = field('fin')
+    if wanted and wanted ~= '' then
+        draft.changes.fin = ''
+        emit('o', '', queue_names['0'], wanted, 'q')
+    else
+        finish(run, 'c')
+    end
+end
+
+-- Settles a token that is live and ours. Returns the word of its result.
+local function settle_live(run, i, node, scope, has_generation)
+    local number, kind = ARGV[i + 2], ARGV[i + 8]
+    local operations, budget_before = tonumber(ARGV[i + 10]), budget
+    draft_begin(run)
+    local before, first = draft.counter, draft.last + 1
+    draft.changes['t' .. number] = false
+    draft.counter = before - 1
+    local plan
+    if node == 'c' then
+        plan = kind == 'n' and operations == 0 and work_read_stored(number)
+    elseif kind == (node == 'o' and 'o' or 'x') then
+        plan = work_read_plan(i + TOKEN_ARGS, operations, scope)
+    end
+    local output = ARGV[i + 6]
+    if not plan or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. scope))
+        or (plan == 'fail' and not has_generation) then
+        return 'bad'
+    end
+    if output ~= '' then
+        draft.changes[output] = ARGV[i + 7]
+    end
+    if plan == 'fail' then
+        finish(run, 'f')
+    else
+        local refusal = work_do()
+        if refusal then
+            draft_drop()
+            budget = budget_before
+            return refusal
+        end
+        if draft.counter == 0 then
+            run_through()
+        end
+    end
+    if run.status ~= 'r' then
+        draft.counter = 0
+    end
+    draft_keep()
+    record(kind, ARGV[i + 9], run.events .. '|' .. number .. '|' .. (draft.counter - before) .. '|' .. first
+        .. '|' .. draft.last .. '|' .. run.status .. '|' .. draft.joins)
+    return 'ok'
+end
+
+-- One token; returns its result and whether its entry may leave the queue.
+local function settle_token(i)
+    local identity, id = ARGV[i + 3], ARGV[i + 5]
+    local node, scope, rest = match(identity, '^(%w+)|([^|,;\t\n]*)|%d+|(.*)$')
+    local id_ms, id_seq = match(id, '^(%d+)%-(%d+)$')
+    if not node or not (rest == '' or match(rest, '^%d+|$')) or not queue_names[ARGV[i + 4]]
+        or not id_ms or #id_ms > 19 or #id_seq > 19 then
+        return 'bad', false
+    end
+    local run = runs[ARGV[i]]
+    if run.status ~= 'r' then
+        return 'gone', true
+    end
+    if run.incarnation ~= ARGV[i + 1] then
+        return 'stale', true
+    end
+    local name = 't' .. ARGV[i + 2]
+    local live = run.writes and run.writes[name]
+    if live == nil then
+        live = run.fields[name]
+    end
+    if not live then
+        return 'stale', true
+    end
+    if sub(live, 1, #identity) ~= identity then
+        return 'held', false
+    end
+    local result = settle_live(run, i, node, scope, rest ~= '')
+    return result, result == 'ok'
+end

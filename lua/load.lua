@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- load: uploads the join table of a graph.
+--
+-- KEYS  1 meta key of the partition
+-- ARGV  epoch, digest, n, then n × (node, row); docs/protocol.md, "Join tables"
+-- reply ok, time in µs | epoch
+--
+-- Invariants: only well-formed rows are stored, a table is stored whole; it expires a day after it was
+-- loaded last, and settle then answers `load` again.
+--@include base.lua
+--@include partition.lua
+--@include chunks.lua
+local DAY_S = 86400
+local digest, count = ARGV[2], count_arg(3, 'rows')
+if not digest or not match(digest, '^%w+$') or #ARGV ~= 3 + 2 * count then
+    malformed('load')
+end
+local rows = {}
+for i = 4, #ARGV, 2 do
+    local arity, need, predecessors =
+        match(ARGV[i + 1], '^[ak]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,]*|([%d.,]*)$')
+    if not arity or not match(ARGV[i], '^%d+$') then
+        malformed('row')
+    end
+    local _, commas = string.gsub(predecessors, ',', '')
+    if commas + 1 ~= tonumber(arity) or tonumber(need) < 1 or tonumber(need) > tonumber(arity) then
+        malformed('row')
+    end
+    rows[#rows + 1] = ARGV[i]
+    rows[#rows + 1] = ARGV[i + 1]
+end
+local key = prefix .. 'g:' .. digest
+call('HLEN', key) -- its type, before any write
+hset_all(key, rows)
+call('EXPIRE', key, DAY_S)
+return {'ok', now_us}

@@ -1,0 +1,120 @@
+#!lua flags=allow-oom
+-- settle: settles a batch of tokens and claims the next ones.
+--
+-- KEYS  1 meta key of the partition
+-- ARGV  epoch, consumer, session, budget (operations), want (claims), nqueues, queue…,
+--       nadopt, nadopt × (queue index, entry id), ntokens, then per token: run, incarnation, number,
+--       identity, queue index, entry id, output field, output value, record kind, record, nops, and
+--       nops × (kind, a, b); docs/protocol.md, "settle"
+-- reply ok, time in µs, results (ok gone stale held bad load), claims | epoch | hold | session
+--
+-- Invariants: a token is settled at most once, in order of the batch; counter = live tokens, never
+-- negative; at zero the run is through or has its hidden token; an entry is acknowledged only when its
+-- live field is absent or the run is over; phase 2 writes what cannot fail, the ledger first.
+--@include base.lua
+--@include partition.lua
+if hold then
+    return {'hold'}
+end
+--@include session.lua
+--@include chunks.lua
+--@include queues.lua
+--@include ledger.lua
+--@include claim.lua
+--@include overlay.lua
+--@include joins.lua
+--@include operations.lua
+--@include settlement.lua
+
+-- Arguments
+budget = count_arg(4, 'budget')
+local want = count_arg(5, 'want')
+local at = read_queues(6)
+local adopt_first, adopt_count = at + 1, count_arg(at, 'adopted')
+for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
+    local id_ms, id_seq = match(ARGV[i + 1] or '', '^(%d+)%-(%d+)$')
+    if not queue_names[ARGV[i]] or not id_ms or #id_ms > 19 or #id_seq > 19 then
+        malformed('adopted entry')
+    end
+end
+at = adopt_first + 2 * adopt_count
+local token_count, token_first = count_arg(at, 'tokens'), at + 1
+local tokens, names, ids = {}, {}, {}
+at = token_first
+for i = 1, token_count do
+    local operations = count_arg(at + TOKEN_ARGS - 1, 'operations')
+    local id = ARGV[at]
+    local list = names[id]
+    if not list then
+        list = {'h', 'dg', 'fin'}
+        names[id] = list
+        ids[#ids + 1] = id
+    end
+    list[#list + 1] = 't' .. ARGV[at + 2]
+    tokens[i] = at
+    at = at + TOKEN_ARGS + 3 * operations
+end
+if at ~= #ARGV + 1 or budget < 1 or queue_count < 1 then
+    malformed('settle')
+end
+
+-- Phase 1: read and compute
+for i = 1, #ids do
+    run_load(ids[i], names[ids[i]])
+end
+local results = {}
+for i = 1, token_count do
+    local result, may_leave = settle_token(tokens[i])
+    results[i] = result
+    if may_leave then
+        acknowledge(queue_names[ARGV[tokens[i] + 4]], ARGV[tokens[i] + 5])
+    end
+end
+
+-- Phase 2: write
+queues_create()
+ledger_append()
+overlay_write()
+for queue, entries in pairs(acknowledged) do
+    drop_entries(queue_key(queue), entries)
+end
+for i = 1, #finished do
+    call('PUBLISH', 'troupe:completion_events', finished[i])
+end
+
+-- Claims. Adopted entries are always answered: the bell brings one of each queue at most.
+for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
+    local index, id = ARGV[i], ARGV[i + 1]
+    local queue = queue_names[index]
+    local key = queue_key(queue)
+    if #call('XPENDING', key, 'fleet', id, id, 1, consumer) == 1 then
+        local entry = call('XRANGE', key, id, id)[1] or {id}
+        claim_entries(index, queue, {entry}, want, true)
+    end
+end
+for i = 0, queue_count - 1 do
+    local missing = want - #claims
+    if missing <= 0 or claims_bytes >= CLAIMS_MAX_BYTES then
+        break
+    end
+    local queue = queue_names[i .. '']
+    local key = queue_key(queue)
+    local read = call('XREADGROUP', 'GROUP', 'fleet', consumer, 'COUNT', missing, 'STREAMS', key, '>')
+    if read then
+        local entries = read[1][2]
+        local done = claim_entries(i .. '', queue, entries, want, false)
+        if done < #entries then
+            -- The reply is full: what was read last goes back, as if it had never been delivered.
+            local back = {}
+            for k = done + 1, #entries do
+                back[#back + 1] = entries[k][1]
+            end
+            for k = 1, #back, CHUNK do
+                call('XACK', key, 'fleet', unpack(back, k, min(k + CHUNK - 1, #back)))
+            end
+            call('XGROUP', 'SETID', key, 'fleet', entries[done][1])
+        end
+    end
+end
+drop_all()
+return {'ok', now_us, results, claims}

@@ -1,0 +1,352 @@
+"""Calls the scripts of lua/ as the programs do, and looks at everything they leave behind.
+
+The texts are those of the build (scripts/embed), the calls, the ledger's reader and the checks are
+written again here, so that a mistake in lib/protocol does not hide one in lua/.
+"""
+import importlib.machinery
+import importlib.util
+import itertools
+import os
+import re
+
+import pytest
+import redis
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+FAR = 4102444800000  # not_after: the year 2100
+
+
+def _embed():
+    loader = importlib.machinery.SourceFileLoader("embed", os.path.join(ROOT, "scripts", "embed"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("embed", loader))
+    loader.exec_module(module)
+    return module
+
+
+def script_texts():
+    """name -> text as Redis gets it."""
+    embed = _embed()
+    return {name: "\n".join(embed.strip(lines)) + "\n"
+            for name, lines in embed.scripts(os.path.join(ROOT, "lua"))}
+
+
+class Claim:
+    def __init__(self, flat):
+        (self.queue, self.id, self.run, self.number, self.live, self.incarnation, self.digest,
+         self.wanted) = flat[:8]
+        self.values = flat[8:]
+        self.node, self.scope, attempt, generation, deliveries, self.state = self.live.split("|")
+        self.attempt, self.generation, self.deliveries = map(int, (attempt, generation, deliveries))
+
+    def __repr__(self):
+        return "Claim(%s #%s %s)" % (self.run, self.number, self.live)
+
+    @property
+    def names(self):
+        return [n for n in re.split("[,;]", self.wanted) if n]
+
+
+class Settle:
+    """One token's arguments: a success unless `failed`."""
+
+    def __init__(self, claim, ops=(), output=None, failed=False, record=None, **changes):
+        self.claim = claim
+        self.ops = [("f", "", "")] if failed else list(ops)
+        node, scope = claim.node, claim.scope
+        identity = "%s|%s|%d|" % (node, scope, claim.attempt)
+        args = {
+            "run": claim.run, "incarnation": claim.incarnation, "number": claim.number,
+            "identity": identity + ("%d|" % claim.generation if failed else ""),
+            "queue": claim.queue, "id": claim.id,
+            "field": "" if output is None else "o%s|%s" % (node, scope), "value": output or "",
+            "kind": {"c": "n", "o": "o"}.get(node, "x"),
+            "record": record or "%s/%s" % (claim.run, claim.number),
+        }
+        args.update(changes)
+        self.args = args
+
+    def flat(self):
+        a = self.args
+        out = [a["run"], a["incarnation"], a["number"], a["identity"], a["queue"], a["id"],
+               a["field"], a["value"], a["kind"], a["record"], len(self.ops)]
+        for op in self.ops:
+            out += op
+        return out
+
+
+def read_netstring(text, at):
+    colon = text.index(":", at)
+    end = colon + 1 + int(text[at:colon])
+    assert end <= len(text), "a record is cut off"
+    return text[colon + 1:end], end
+
+
+def read_records(body):
+    """[(kind, caller's part, script's part)] of a ledger entry."""
+    records, at = [], 0
+    while at < len(body):
+        kind = body[at]
+        callers, at = read_netstring(body, at + 1)
+        scripts, at = read_netstring(body, at)
+        records.append((kind, callers, scripts))
+    return records
+
+
+class Refused(Exception):
+    """A whole call was refused: the reply's first word."""
+
+
+class Partition:
+    """One partition, with the queues that a worker of it serves."""
+
+    def __init__(self, client, number, queues=("default",), epoch="1", texts=None):
+        self.client, self.number, self.epoch = client, number, epoch
+        self.queues = list(queues)
+        self.prefix = "troupe:{%d}:" % number
+        self.texts = texts or script_texts()
+        self.shas = {}
+
+    def key(self, name):
+        return self.prefix + name
+
+    def raw(self, script, *args):
+        if script not in self.shas:
+            self.shas[script] = self.client.script_load(self.texts[script])
+        try:
+            return self.client.evalsha(self.shas[script], 1, self.key("meta"), *args)
+        except redis.exceptions.NoScriptError:
+            return self.client.eval(self.texts[script], 1, self.key("meta"), *args)
+
+    def call(self, script, *args):
+        """What stands behind `ok` and the time."""
+        reply = self.raw(script, self.epoch, *args)
+        if reply[0] != "ok":
+            raise Refused(" ".join(reply))
+        assert re.match(r"^\d{16}$", reply[1]), reply[1]
+        return reply[2:]
+
+    def named_queues(self, queues=None):
+        queues = self.queues if queues is None else queues
+        return [len(queues), *queues]
+
+    def open(self, epoch=None):
+        self.epoch = epoch or self.epoch
+        return self.call("open", 1, 16, *self.queues)[0]
+
+    def start(self, run, entries, digest="d1", fin="", inbox="", part=None, incarnation=1,
+              not_after=FAR, data='{"x":1}'):
+        """entries: [(node, queue, wanted)]"""
+        flat = [x for e in entries for x in e]
+        part = part or "".join("%d:%s" % (len(x), x) for x in (run, "w", "1", digest, data, "{}",
+                                                                 "0", inbox, '{"id":1}'))
+        return self.call("start", run, incarnation, digest, fin, '{"id":1}', data, not_after, part,
+                         inbox, len(entries), *flat)[0]
+
+    def hello(self, consumer, limit=100, origin="", lease=60000, queues=None):
+        session, following, claims = self.call("hello", consumer, lease, origin, limit,
+                                               *self.named_queues(queues))
+        return session, following, [Claim(c) for c in claims]
+
+    def settle(self, consumer, session, tokens=(), want=0, budget=512, adopt=(), queues=None):
+        flat = [x for t in tokens for x in t.flat()]
+        results, claims = self.call(
+            "settle", consumer, session, budget, want, *self.named_queues(queues), len(adopt),
+            *[x for a in adopt for x in a], len(tokens), *flat)
+        assert len(results) == len(tokens)
+        return results, [Claim(c) for c in claims]
+
+    def claim(self, consumer, session, want=100, **more):
+        return self.settle(consumer, session, want=want, **more)[1]
+
+    def beat(self, consumer, session, lease=60000):
+        return self.call("beat", consumer, session, lease)
+
+    def reclaim(self, consumer, session, lapsed, limit=100, queues=None):
+        return [Claim(c) for c in self.call("reclaim", consumer, session, lapsed, limit,
+                                            *self.named_queues(queues))[0]]
+
+    def leave(self, consumer, session, queues=None):
+        return self.call("leave", consumer, session, *self.named_queues(queues))[0]
+
+    def load(self, digest, rows):
+        self.call("load", digest, len(rows), *[x for r in rows.items() for x in r])
+
+    def cancel(self, run):
+        part = "".join("%d:%s" % (len(x), x) for x in (run, "cancel", "c1", "test"))
+        return self.call("cancel", run, part)[0]
+
+    def forget(self, *runs):
+        return int(self.call("forget", len(runs), *runs)[0])
+
+    # --- what there is ---
+
+    def lapse(self, consumer, since_ms=1):
+        """Makes the lease of a consumer end that long ago."""
+        now = self.client.time()
+        session = self.client.hget(self.key("workers"), consumer).split("|")[0]
+        ended = now[0] * 1000 + now[1] // 1000 - since_ms
+        self.client.hset(self.key("workers"), consumer, "%s|%d" % (session, ended))
+
+    def head(self, run):
+        h = self.client.hget(self.key("run:" + run), "h")
+        if h is None:
+            return None
+        status, incarnation, counter, joins, last, events = h.split("|")
+        return {"status": status, "incarnation": int(incarnation), "counter": int(counter),
+                "open": int(joins), "last": int(last), "events": int(events)}
+
+    def tokens(self, run):
+        """number -> live field"""
+        fields = self.client.hgetall(self.key("run:" + run))
+        return {int(f[1:]): v for f, v in fields.items() if re.match(r"^t\d+$", f)}
+
+    def ledger(self):
+        """[(id, [records])]"""
+        return [(i, read_records(f["b"])) for i, f in self.client.xrange(self.key("ledger"))]
+
+    def records(self):
+        return [r for _, records in self.ledger() for r in records]
+
+    def entries(self, queue):
+        return self.client.xrange(self.key("q:" + queue))
+
+    def pending(self, queue, consumer=None):
+        return self.client.xpending_range(self.key("q:" + queue), "fleet", "-", "+", 100000,
+                                          consumername=consumer)
+
+    def dump(self):
+        """Everything of the partition, to see that a refused call changed nothing."""
+        out = {}
+        for key in sorted(self.client.scan_iter(self.prefix + "*", count=1000)):
+            kind = self.client.type(key)
+            if kind == "hash":
+                out[key] = self.client.hgetall(key)
+            elif kind == "stream":
+                out[key] = self.client.xrange(key)
+                try:
+                    out[key + " pending"] = [
+                        (p["message_id"], p["consumer"])
+                        for p in self.client.xpending_range(key, "fleet", "-", "+", 100000)]
+                except redis.ResponseError:
+                    pass
+            elif kind == "zset":
+                out[key] = self.client.zrange(key, 0, -1, withscores=True)
+            else:
+                out[key] = self.client.get(key)
+        return out
+
+    # --- what must always hold ---
+
+    def check(self, runs, queues=None):
+        """Of each run: the counter is the number of live tokens, no join record is unaccounted for,
+        every live token has exactly one entry that is pending or still to come. Of the ledger: ids
+        and events without a gap, deltas that add up to the counter."""
+        queues = self.queues if queues is None else queues
+        with self.client.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                key = self.key("q:" + queue)
+                pipe.xinfo_groups(key)
+                pipe.xpending_range(key, "fleet", "-", "+", 100000)
+                pipe.xrange(key)
+            pipe.hget(self.key("meta"), "seq")
+            pipe.xrange(self.key("ledger"))
+            for run in runs:
+                pipe.hgetall(self.key("run:" + run))
+            replies = iter(pipe.execute())
+        places = {}
+        for queue in queues:
+            self._check_queue(queue, next(replies)[0], next(replies), next(replies), places)
+        sums, events = self._check_ledger(next(replies), next(replies))
+        hashes = {run: next(replies) for run in runs}
+        for run, fields in hashes.items():
+            if fields:
+                self._check_run(run, fields, places, sums.get(run, 0), events.get(run, 0))
+        return hashes
+
+    @staticmethod
+    def _check_queue(queue, group, pending, entries, places):
+        delivered = tuple(map(int, group["last-delivered-id"].split("-")))
+        pending = {p["message_id"] for p in pending}
+        for entry, fields in entries:
+            place = (fields["r"], int(fields["n"]))
+            places.setdefault(place, []).append((queue, entry))
+            if entry not in pending:
+                assert tuple(map(int, entry.split("-"))) > delivered, \
+                    "%s of %s is neither pending nor to come" % (entry, place)
+        lost = pending - {entry for entry, _ in entries}
+        assert not lost, "pending, but gone from the stream: %s" % lost
+
+    @staticmethod
+    def _check_run(run, fields, places, total, events):
+        status, _, counter, joins_open, last, recorded = fields["h"].split("|")
+        counter = int(counter)
+        live = {int(f[1:]): v for f, v in fields.items() if re.match(r"^t\d+$", f)}
+        joins = [f for f in fields if re.match(r"^j\d+\|", f)]
+        stored = {int(f[1:]) for f in fields if re.match(r"^c\d+$", f)}
+        assert counter == total, (run, fields["h"], "the deltas add up to", total)
+        assert int(recorded) == events, (run, fields["h"], "events in the ledger", events)
+        if status != "r":
+            assert counter == 0, (run, fields["h"])
+            assert status != "c" or not (live or joins or stored), (run, fields)
+            return
+        assert counter == len(live) > 0, (run, fields["h"], live)
+        assert int(joins_open) == len(joins), (run, fields["h"], joins)
+        assert stored == {n for n, v in live.items() if v.startswith("c|")}, (run, fields)
+        for number in live:
+            at = places.get((run, number), [])
+            assert len(at) == 1, "%s #%d has the entries %s" % (run, number, at)
+            assert number <= int(last)
+
+    def _check_ledger(self, seq, entries):
+        sums, events, expected = {}, {}, 0
+        for entry, fields in entries:
+            expected += 1
+            assert entry == "%s-%d" % (self.epoch, expected), (entry, expected)
+            records = read_records(fields["b"])
+            assert records, "an empty ledger entry"
+            for kind, callers, scripts in records:
+                if kind in "dr":
+                    continue
+                run = read_netstring(callers, 0)[0] if kind in "sk" else callers.split("/")[0]
+                parts = scripts.split("|")
+                delta = int(parts[2] if kind in "xon" else parts[1])
+                sums[run] = sums.get(run, 0) + delta
+                events[run] = events.get(run, 0) + 1
+                assert int(parts[0]) == events[run], (run, scripts)
+        assert seq == str(expected), (seq, expected)
+        return sums, events
+
+
+# --- what tests of the scripts begin with ---
+
+TEXTS = script_texts()
+NUMBERS = itertools.count(1000)
+
+
+@pytest.fixture
+def part(redis_server):
+    """An open partition that no other test uses."""
+    partition = Partition(redis_server.client(), next(NUMBERS), ["default", "heavy"], texts=TEXTS)
+    partition.open()
+    yield partition
+    for key in partition.client.scan_iter(partition.prefix + "*", count=1000):
+        partition.client.delete(key)
+
+
+def run_id(n=1):
+    return "01890000-0000-7000-8000-%012d" % n
+
+
+def begin(partition, n=1, entries=((0, "default", "in;"),), **more):
+    assert partition.start(run_id(n), entries, **more) == "started"
+    return run_id(n)
+
+
+def worker(partition, name="w"):
+    return name, partition.hello(name)[0]
+
+
+def one(partition, consumer, session):
+    claims = partition.claim(consumer, session, want=1)
+    assert len(claims) == 1
+    return claims[0]

@@ -1,0 +1,182 @@
+/* What nodes do: node, input, output or failure, in triples. */
+#include "alloc_in_turn.h"
+#include "base/log.h"
+#include "exec/exec.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+/* after the four above */
+#include <cmocka.h>
+
+enum { MAX_VALUE = 200 };
+
+struct triple {
+    const char *name;
+    const char *node; /* members of the node behind its id */
+    const char *input;
+    const char *output;         /* or NULL: it fails */
+    const char *code, *message; /* a part of the message */
+};
+
+static const struct triple triples[] = {
+    {"noop passes on", "'type':'noop'", "{\"a\" : 1.50}", "{\"a\" : 1.50}", NULL, NULL},
+    {"parallel", "'type':'parallel'", "[1]", "[1]", NULL, NULL},
+    {"join", "'type':'join'", "\"x\"", "\"x\"", NULL, NULL},
+    {"conditional", "'type':'conditional'", "null", "null", NULL, NULL},
+    {"echo", "'type':'function','config':{'function_name':'echo'}", "1e3", "1e3", NULL, NULL},
+    {"log", "'type':'task','config':{'function_name':'log'}", "{}", "{}", NULL, NULL},
+    {"input from config", "'type':'noop','config':{'input':{'was':'$input.a[1]'}}",
+     "{\"a\":[1,{\"b\": 2}]}", "{\"was\":{\"b\":2}}", NULL, NULL},
+    {"input that is not there", "'type':'noop','config':{'input':'$input.a'}", "{}", NULL,
+     "binding", "nodes[0].config.input: $input.a"},
+    {"input that is too large", "'type':'noop','config':{'input':['$input','$input']}",
+     "\"012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789\"",
+     NULL, "too_large", "config.input"},
+    {"expression", "'type':'transform','config':{'expression':'input.v * 2 + 1'}", "{\"v\":20}",
+     "41", NULL, NULL},
+    {"expression over what config.input made",
+     "'type':'transform','config':{'input':{'w':'$input.v'},'expression':'input.w + context.v'}",
+     "{\"v\":20}", "40", NULL, NULL},
+    {"expression that fails", "'type':'transform','config':{'expression':'1 / input.v'}",
+     "{\"v\":0}", NULL, "expression", "nodes[0].config.expression"},
+    {"expression whose value is no JSON",
+     "'type':'transform','config':{'expression':'type(input.v)'}", "{\"v\":0}", NULL, "type",
+     "nodes[0].config.expression"},
+    {"expression that grows", "'type':'transform','config':{'expression':'input + input + input'}",
+     "\"012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+     "\"",
+     NULL, "too_large", "the output is larger than 200 bytes"},
+    {"template", "'type':'transform','config':{'template':{'a':'$input.x','b':'n ${input.x + 1}'}}",
+     "{\"x\":3}", "{\"a\":3,\"b\":\"n 4\"}", NULL, NULL},
+    {"template that fails", "'type':'transform','config':{'template':['$input.y']}", "{\"x\":3}",
+     NULL, "binding", "nodes[0].config.template[0]"},
+    {"fail",
+     "'type':'function','config':{'function_name':'fail','input':{'code':'boom',"
+     "'message':'it is ${input.why}'}}",
+     "{\"why\":\"late\"}", NULL, "boom", "it is late"},
+    {"fail without more", "'type':'function','config':{'function_name':'fail'}", "{}", NULL,
+     "failed", "failed"},
+    {"fail with a code that is none", "'type':'function','config':{'function_name':'fail'}",
+     "{\"code\":5}", NULL, "type", "'code' must be a string, not number"},
+    {"fail with an empty code", "'type':'function','config':{'function_name':'fail'}",
+     "{\"code\":\"\"}", NULL, "type", "'code' is empty"},
+    {"fail with a list", "'type':'function','config':{'function_name':'fail'}", "[]", NULL, "type",
+     "its input must be an object"},
+    {"fail until later", "'type':'function','config':{'function_name':'fail'}",
+     "{\"code\":\"c\",\"until_attempt\":3}", NULL, "c", ""},
+    {"fail until now", "'type':'function','config':{'function_name':'fail'}",
+     "{\"code\":\"c\",\"until_attempt\":2}", "{\"code\":\"c\",\"until_attempt\":2}", NULL, NULL},
+    {"fail until nonsense", "'type':'function','config':{'function_name':'fail'}",
+     "{\"until_attempt\":\"2\"}", NULL, "type", "'until_attempt'"},
+};
+
+/* ' for ", to be readable here. */
+static struct graph *compile(const char *node)
+{
+    char source[1000];
+    struct arena arena;
+    struct findings findings;
+    int len = snprintf(source, sizeof(source), "{'nodes':[{'id':'n',%s}]}", node);
+    assert_true(len > 0 && len < (int)sizeof(source));
+    char *quote = source;
+    while ((quote = strchr(quote, '\'')))
+        *quote = '"';
+    /* Inside expressions nothing else is quoted, but for the \" that were written as such. */
+    arena_init(&arena, 0);
+    findings_init(&findings, &arena);
+    struct graph *graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
+    for (uint32_t i = 0; !graph && i < findings.count; i++)
+        print_error("%s\n", findings.items[i].message);
+    arena_free(&arena);
+    assert_non_null(graph);
+    return graph;
+}
+
+struct outcome {
+    int rc;
+    char output[400];
+    struct graph_failure failure;
+};
+
+static struct outcome run(const struct graph *graph, const char *input)
+{
+    struct arena arena;
+    struct buf output;
+    struct graph_values values = {.context = {.text = slice_str(input)}};
+    struct outcome outcome = {0};
+    arena_init(&arena, 1 << 20);
+    buf_init(&output, 0);
+    struct exec_task task = {.node = &graph->nodes[0],
+                             .values = &values,
+                             .arena = &arena,
+                             .run_id = SLICE("r"),
+                             .attempt = 2,
+                             .max_value_bytes = MAX_VALUE,
+                             .output = &output};
+    outcome.rc = exec_resolve_input(&task, slice_str(input));
+    if (outcome.rc == 0)
+        outcome.rc = exec_run(&task);
+    outcome.failure = task.failure;
+    if (outcome.rc == 0) {
+        struct slice text = task.passed.ptr ? task.passed : buf_slice(&output);
+        (void)snprintf(outcome.output, sizeof(outcome.output), "%.*s", SLICE_ARG(text));
+    }
+    buf_free(&output);
+    arena_free(&arena);
+    return outcome;
+}
+
+static void nodes_do_what_they_should(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(triples); i++) {
+        const struct triple *t = &triples[i];
+        struct graph *graph = compile(t->node);
+        struct outcome outcome = run(graph, t->input);
+        if (outcome.rc != (t->output ? 0 : -1))
+            fail_msg("%s: %d, %s: %s", t->name, outcome.rc, outcome.failure.code,
+                     outcome.failure.message);
+        if (t->output) {
+            if (strcmp(outcome.output, t->output) != 0)
+                fail_msg("%s: %s", t->name, outcome.output);
+        } else if (strcmp(outcome.failure.code, t->code) != 0 ||
+                   !strstr(outcome.failure.message, t->message)) {
+            fail_msg("%s: %s: %s", t->name, outcome.failure.code, outcome.failure.message);
+        }
+        graph_release(graph);
+    }
+}
+
+/* Without memory an execution fails with a code; nothing crashes, nothing succeeds with less. */
+static bool succeeds(const struct graph *graph)
+{
+    struct outcome outcome = run(graph, "{\"x\":3}");
+    if (outcome.rc == 0)
+        assert_string_equal(outcome.output, "{\"a\":3,\"b\":\"n 4\"}");
+    else
+        assert_true(outcome.failure.code[0] && outcome.failure.message[0]);
+    return outcome.rc == 0;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    struct graph *graph = compile("'type':'transform','config':{'input':{'x':'$input.x'},"
+                                  "'template':{'a':'$input.x','b':'n ${input.x + 1}'}}");
+    (void)state;
+    assert_true(ALLOC_IN_TURN(succeeds(graph)) > 2);
+    graph_release(graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nodes_do_what_they_should),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    log_setup("test_exec", LOG_WARN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
