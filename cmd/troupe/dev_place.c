@@ -89,7 +89,10 @@ int dev_find_programs(struct dev *dev, struct err *err)
     dev->other_account = geteuid() == 0;
     if (!dev->other_account)
         return 0;
+    /* One thread: nobody else asks for users meanwhile. */
+    /* cppcheck-suppress getpwnamCalled */
     const struct passwd *user = getpwnam("postgres");
+    /* cppcheck-suppress getpwnamCalled */
     user = user ? user : getpwnam("nobody");
     if (!user)
         return err_set(err, ERR_NOT_FOUND,

@@ -56,7 +56,7 @@ void help_command_write(FILE *out, const struct cli_command *command)
 {
     (void)fprintf(out, "troupe %s: %s\n\n", command->name, command->summary);
     const char *form = command->synopsis;
-    bool alternative = strncmp(command->name, "cel", 4) == 0;
+    bool alternative = strcmp(command->name, "cel") == 0;
     (void)fprintf(out, "  troupe %s %.*s\n", command->name, (int)strcspn(form, "\n"), form);
     for (form += strcspn(form, "\n"); *form == '\n'; form += strcspn(form, "\n")) {
         form++;

@@ -1,6 +1,7 @@
 /* live: the inspect script tells the tokens, the queues' pending lists which of them run. */
 #include "live.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "protocol/calls.h"
 #include "protocol/command.h"
 #include "protocol/keys.h"
@@ -48,6 +49,7 @@ static bool read_number(struct slice text, uint64_t *number)
 static bool read_token(struct reader *reader, struct slice number, struct slice field,
                        struct live_token *token)
 {
+    invariant(token != NULL, "no place for a token");
     struct slice node, scope, attempt;
     uint64_t index = 0, attempts = 0;
     *token = (struct live_token){0};

@@ -1,5 +1,6 @@
 /* table: cells, then widths, then text. */
 #include "table.h"
+#include "base/err.h"
 #include <string.h>
 
 enum { GAP = 2 };
@@ -40,6 +41,7 @@ void table_add(struct table *table, enum style style, struct slice text)
 
 static void measure(const struct table *table, uint32_t *widths)
 {
+    invariant(table->columns > 0, "a table without columns");
     for (uint32_t i = 0; i < table->columns; i++)
         widths[i] = text_width(slice_str(table->headings[i]));
     for (uint32_t i = 0; i < table->count; i++) {
