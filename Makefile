@@ -28,11 +28,7 @@ GEN := $(BUILD)/gen
 # includes).
 LAYERS := api worker supervisor exec store protocol graph cel base
 
-# The command line stands on lib/store; until that has its sources only the worker is linked.
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
-ifeq ($(wildcard lib/store/*.c),)
-PROGRAMS := $(filter-out troupe,$(PROGRAMS))
-endif
 LUA := $(wildcard lua/*.lua)
 LUA_INCLUDES := $(wildcard lua/include/*.lua)
 SQL := $(wildcard migrations/*.sql migrations/views/*.sql)
@@ -100,7 +96,7 @@ generated: $(GEN)/scripts.c $(GEN)/migrations.c
 $(B)/libtroupe.a: $(LIB_OBJECTS)
 	@echo "  AR      $@"
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar qcs $@ $^ # q: two layers may have files of the same name
 
 # cmd/NAME/*.c make NAME. g++ links, for RE2.
 define program_rule

@@ -1,16 +1,13 @@
 /* troupe cel EXPR: one expression over given values. */
 #include "base/clock.h"
+#include "cel/cases.h"
 #include "cel/cel.h"
 #include "cli.h"
 #include "definition.h"
 #include "graph/graph.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#if __has_include("cel/cases.h")
-#include "cel/cases.h"
-#define HAVE_CASES 1
-#endif
 
 enum { VALUE_BYTES_MOST = 16 << 20, OUTPUT_BYTES_MOST = 256 << 20 };
 
@@ -97,6 +94,22 @@ static int evaluate(struct cli *cli, struct slice source)
     return cli_print(cli, &out, 0);
 }
 
+static int run_cases(struct cli *cli, const char *path)
+{
+    unsigned passed = 0, failed = 0;
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return cli_fail_with(cli, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s",
+                             path, strerror(errno));
+    int result = cel_run_cases(in, cli->json ? stderr : stdout, &passed, &failed);
+    (void)fclose(in);
+    if (cli->json)
+        (void)printf("{\"passed\":%u,\"failed\":%u}\n", passed, failed);
+    if (result != 0)
+        return EXIT_INVALID;
+    return fflush(stdout) != 0 ? err_exit_code(ERR_IO) : failed > 0 ? EXIT_RUN_FAILED : 0;
+}
+
 int cmd_cel(struct cli *cli)
 {
     const char *cases = settings_string(&cli->settings, "cases");
@@ -104,13 +117,8 @@ int cmd_cel(struct cli *cli)
         return cli_fail_with(cli, ERR_USAGE, "cel: --repl is not supported yet");
     if (cases && (cli->settings.argument_count > 0 || settings_given(&cli->settings, "with")))
         return cli_fail_with(cli, ERR_USAGE, "cel: --cases FILE takes no expression and no --with");
-    if (cases) {
-#ifdef HAVE_CASES
+    if (cases)
         return run_cases(cli, cases);
-#else
-        return cli_fail_with(cli, ERR_USAGE, "cel: --cases is not supported yet");
-#endif
-    }
     if (cli->settings.argument_count == 0)
         return cli_fail_with(cli, ERR_USAGE, "cel: an expression is missing: troupe cel EXPR");
     struct slice source = slice_str(cli_argument(cli, 0));

@@ -27,8 +27,6 @@ int follow_listen(struct store *store, struct err *err)
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    if (store_listen(store, "troupe_final", err) != 0)
-        return -1;
     return store_listen(store, "troupe_progress", err);
 }
 

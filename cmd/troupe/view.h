@@ -41,6 +41,8 @@ void view_source_free(struct view_source *source); /* the graph only */
 
 /* The document of DESIGN 6, without its closing brace when `open`. */
 void view_write_run(struct buf *out, const struct store_run *run, bool open);
+/* The same without input, output and error, for lists. */
+void view_write_run_head(struct buf *out, const struct store_run *run);
 /* "nodes":[…] */
 void view_write_nodes(struct buf *out, const struct view *view);
 void view_write_node(struct buf *out, const struct view_node *node);

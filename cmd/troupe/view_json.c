@@ -49,7 +49,7 @@ static void member_duration(struct buf *out, int64_t started_us, int64_t ended_u
         buf_int(out, ended_us > started_us ? (ended_us - started_us) / 1000 : 0);
 }
 
-void view_write_run(struct buf *out, const struct store_run *run, bool open)
+static void write_run(struct buf *out, const struct store_run *run, bool values)
 {
     buf_char(out, '{');
     member_text(out, "run_id", run->run_id);
@@ -57,16 +57,29 @@ void view_write_run(struct buf *out, const struct store_run *run, bool open)
     member(out, "version");
     buf_int(out, run->version);
     member_text(out, "status", slice_str(run_status_name(run->status)));
-    member_json(out, "input", run->input, "null");
-    member_json(out, "output", run->output, "null");
-    member_json(out, "error", run->error, "null");
+    if (values) {
+        member_json(out, "input", run->input, "null");
+        member_json(out, "output", run->output, "null");
+        member_json(out, "error", run->error, "null");
+    }
     member_json(out, "labels", run->labels, "{}");
     member_time(out, "submitted_at", run->submitted_us);
     member_time(out, "started_at", run->started_us);
     member_time(out, "ended_at", run->ended_us);
     member_duration(out, run->started_us, run->ended_us);
+}
+
+void view_write_run(struct buf *out, const struct store_run *run, bool open)
+{
+    write_run(out, run, true);
     if (!open)
         buf_char(out, '}');
+}
+
+void view_write_run_head(struct buf *out, const struct store_run *run)
+{
+    write_run(out, run, false);
+    buf_char(out, '}');
 }
 
 void view_write_node(struct buf *out, const struct view_node *node)

@@ -36,6 +36,11 @@ struct slice key_workers(char *out, uint16_t partition)
     return write_key(out, partition, "workers", SLICE_NONE);
 }
 
+struct slice key_serves(char *out, uint16_t partition)
+{
+    return write_key(out, partition, "serves", SLICE_NONE);
+}
+
 struct slice key_ended(char *out, uint16_t partition)
 {
     return write_key(out, partition, "ended", SLICE_NONE);

@@ -44,6 +44,8 @@ static void disconnect(struct redis *redis)
     redis->run_id[0] = '\0';
 }
 
+void redis_drop(struct redis *redis) { disconnect(redis); }
+
 void redis_free(struct redis *redis)
 {
     if (!redis)

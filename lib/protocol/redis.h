@@ -35,6 +35,8 @@ MUSTCHECK struct redis *redis_new(const char *url, int64_t timeout_ms, struct er
 void redis_free(struct redis *redis);
 /* Connects now if it is not connected. */
 MUSTCHECK int redis_connect(struct redis *redis, struct err *err);
+/* Closes the connection; a reply that is awaited is given up. The next call connects again. */
+void redis_drop(struct redis *redis);
 /* Redis' own run_id of the present connection ("" when not connected): it changes on restart. */
 const char *redis_run_id(const struct redis *redis);
 

@@ -1,5 +1,7 @@
 /* store: the record in Postgres, as programs see it.
  *
+ * The schema: migrations/ and docs/record.md.
+ *
  * One struct store is one blocking libpq connection that connects lazily and again after a failure;
  * one per thread. Statements are parameterised and unnamed (pgbouncer in transaction mode works).
  * Timeouts: statement 30 s, lock 5 s, TCP user timeout 10 s. A failed connection is ERR_UNREACHABLE,
@@ -29,8 +31,8 @@ void store_free(struct store *store);
 MUSTCHECK int store_check(struct store *store, struct err *err);
 /* The socket, to poll for notifications; -1 when not connected. */
 int store_fd(const struct store *store);
-/* LISTEN; kept over reconnects. Channels: "troupe_work" (runs or commands were added: payload is the
- * partition), "troupe_final" (runs became final), "troupe_progress" (something was archived). */
+/* LISTEN; kept over reconnects. Channels: "troupe_work" (runs, commands or versions were added) and
+ * "troupe_progress" (something was archived). */
 MUSTCHECK int store_listen(struct store *store, const char *channel, struct err *err);
 /* Waits up to timeout_ms for a notification of any channel: 1 yes, 0 no, -1. A lost connection is
  * re-established and counts as a notification (something may have been missed). */
@@ -50,6 +52,13 @@ struct migration_state {
 MUSTCHECK int store_migrate(struct store *store,
                             void (*step)(void *context, const struct migration_state *state),
                             void *context, struct err *err);
+
+/* --- the namespace --- */
+
+/* The number of partitions, fixed for good by the first who asks: the number wanted, or 16 for 0.
+ * ERR_CONFLICT: another one is wanted than is there. */
+MUSTCHECK int store_partitions(struct store *store, uint16_t wanted, uint16_t *partitions,
+                               struct err *err);
 
 /* --- definitions --- */
 
@@ -175,5 +184,23 @@ struct store_health {
     int64_t archive_lag_us; /* of the slowest partition's last report */
 };
 MUSTCHECK int store_health_get(struct store *store, struct store_health *health, struct err *err);
+
+/* v_workers and v_queues. */
+struct store_worker {
+    struct slice name, queues; /* queues: comma-separated */
+    bool alive;
+    uint64_t held;
+    int64_t lease_until_us, seen_us;
+};
+MUSTCHECK int store_worker_list(struct store *store, struct arena *arena,
+                                struct store_worker **items, uint32_t *count, struct err *err);
+struct store_queue {
+    struct slice queue;
+    uint64_t ready, held;
+    uint32_t workers;           /* alive and serving it */
+    int64_t oldest_us, seen_us; /* oldest 0: empty */
+};
+MUSTCHECK int store_queue_list(struct store *store, struct arena *arena, struct store_queue **items,
+                               uint32_t *count, struct err *err);
 
 #endif

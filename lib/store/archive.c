@@ -1,0 +1,394 @@
+/* archive: rows collected in memory, committed at once. */
+#include "store/archive.h"
+#include "store/connection.h"
+#include "store/copy.h"
+#include <string.h>
+
+/* Columns of the arrays that update runs. */
+enum { RUN_STATUS, RUN_EVENTS, RUN_STARTED, RUN_ENDED, RUN_OUTPUT, RUN_COLLECT, RUN_ERROR };
+/* … and of those that move cursors. */
+enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CURSOR_SHA };
+
+/* A new array column must find its place in archive_each too. */
+#define COPIES(X)                                                                                  \
+    X(new_runs, new_run_count,                                                                     \
+      "copy run (run_id, partition, workflow, version, digest, input, labels, submitted_at, "      \
+      "inbox_id) from stdin (format binary)")                                                      \
+    X(events, event_count,                                                                         \
+      "copy event_log (run_id, event, partition, epoch, seq, ordinal, kind, at, token, delta, "    \
+      "first_token, last_token, status, node_index, scope, attempt, detail) from stdin "           \
+      "(format binary)")                                                                           \
+    X(executions, execution_count,                                                                 \
+      "copy node_executions (run_id, node_index, scope, attempt, node_id, node_type, status, "     \
+      "token, at, started_at, ended_at, output, error, worker, terminal) from stdin "              \
+      "(format binary)")                                                                           \
+    X(decisions, decision_count,                                                                   \
+      "copy run_decision (run_id, node_index, scope, attempt, node_id, taken, dead, reason, at) "  \
+      "from stdin (format binary)")                                                                \
+    X(rejected, rejected_count,                                                                    \
+      "copy rejected_request (partition, epoch, seq, ordinal, inbox_id, run_id, reason, request, " \
+      "at) from stdin (format binary)")
+
+static void each_buf(struct archive *archive, void (*visit)(struct buf *buf, void *context),
+                     void *context)
+{
+#define X(field, count, sql) visit(&archive->field, context);
+    COPIES(X)
+#undef X
+    visit(&archive->run_ids, context);
+    for (size_t i = 0; i < ARRAY_LEN(archive->run_values); i++)
+        visit(&archive->run_values[i], context);
+    visit(&archive->command_ids, context);
+    for (size_t i = 0; i < ARRAY_LEN(archive->cursors); i++)
+        visit(&archive->cursors[i], context);
+}
+
+static void init_buf(struct buf *buf, void *context) { buf_init(buf, *(const size_t *)context); }
+
+static void free_buf(struct buf *buf, void *context)
+{
+    (void)context;
+    buf_free(buf);
+}
+
+static void reset_buf(struct buf *buf, void *context)
+{
+    (void)context;
+    buf_reset(buf);
+}
+
+static void check_buf(struct buf *buf, void *context)
+{
+    if (!buf_ok(buf))
+        *(bool *)context = false;
+}
+
+static void reset_counts(struct archive *archive)
+{
+#define X(field, count, sql) archive->count = 0;
+    COPIES(X)
+#undef X
+    archive->run_count = archive->command_count = archive->cursor_count = 0;
+}
+
+static void begin_all(struct archive *archive)
+{
+#define X(field, count, sql) copy_begin(&archive->field);
+    COPIES(X)
+#undef X
+    array_begin(&archive->run_ids);
+    for (size_t i = 0; i < ARRAY_LEN(archive->run_values); i++)
+        array_begin(&archive->run_values[i]);
+    array_begin(&archive->command_ids);
+    for (size_t i = 0; i < ARRAY_LEN(archive->cursors); i++)
+        array_begin(&archive->cursors[i]);
+}
+
+void archive_init(struct archive *archive, size_t cap_bytes)
+{
+    each_buf(archive, init_buf, &cap_bytes);
+    reset_counts(archive);
+    begin_all(archive);
+}
+
+void archive_free(struct archive *archive) { each_buf(archive, free_buf, NULL); }
+
+void archive_reset(struct archive *archive)
+{
+    each_buf(archive, reset_buf, NULL);
+    reset_counts(archive);
+    begin_all(archive);
+}
+
+bool archive_ok(const struct archive *archive)
+{
+    bool good = true;
+    struct archive copy = *archive; /* visited, not changed */
+    each_buf(&copy, check_buf, &good);
+    return good;
+}
+
+/* --- collecting --- */
+
+void archive_add_event(struct archive *archive, const struct archive_event *event)
+{
+    struct buf *out = &archive->events;
+    copy_row(out, 17);
+    copy_uuid(out, event->run);
+    copy_int8(out, (int64_t)event->event);
+    copy_int4(out, event->partition);
+    copy_int8(out, event->epoch);
+    copy_int8(out, (int64_t)event->seq);
+    copy_int4(out, (int32_t)event->ordinal);
+    copy_text(out, slice_str(event->kind));
+    copy_time(out, event->at_us);
+    if (event->token)
+        copy_int8(out, (int64_t)event->token);
+    else
+        copy_null(out);
+    copy_int8(out, event->delta);
+    if (event->last >= event->first && event->last > 0) {
+        copy_int8(out, (int64_t)event->first);
+        copy_int8(out, (int64_t)event->last);
+    } else {
+        copy_null(out);
+        copy_null(out);
+    }
+    copy_text(out, slice_str(run_status_name(event->status)));
+    if (event->node >= 0) {
+        copy_int4(out, (int32_t)event->node);
+        copy_text(out, event->scope.ptr ? event->scope : SLICE(""));
+        copy_int4(out, (int32_t)event->attempt);
+    } else {
+        copy_null(out);
+        copy_null(out);
+        copy_null(out);
+    }
+    copy_text(out, event->detail);
+    archive->event_count++;
+}
+
+void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
+{
+    struct buf *out = &archive->executions;
+    copy_row(out, 15);
+    copy_uuid(out, execution->run);
+    copy_int4(out, (int32_t)execution->node->index);
+    copy_text(out, execution->scope.ptr ? execution->scope : SLICE(""));
+    copy_int4(out, (int32_t)execution->attempt);
+    copy_text(out, execution->node->id);
+    copy_text(out, slice_str(node_type_name(execution->node->type)));
+    copy_text(out, slice_str(execution->status));
+    if (execution->token)
+        copy_int8(out, (int64_t)execution->token);
+    else
+        copy_null(out);
+    copy_time(out, execution->at_us);
+    copy_time(out, execution->started_us);
+    copy_time(out, execution->ended_us);
+    copy_text(out, execution->output);
+    copy_text(out, execution->error);
+    copy_text(out, execution->worker);
+    copy_bool(out, execution->node->terminal);
+    archive->execution_count++;
+}
+
+void archive_add_decision(struct archive *archive, const struct archive_decision *decision)
+{
+    struct buf *out = &archive->decisions;
+    copy_row(out, 9);
+    copy_uuid(out, decision->run);
+    copy_int4(out, (int32_t)decision->node->index);
+    copy_text(out, decision->scope.ptr ? decision->scope : SLICE(""));
+    copy_int4(out, (int32_t)decision->attempt);
+    copy_text(out, decision->node->id);
+    copy_text(out, decision->taken);
+    copy_text(out, decision->dead);
+    copy_text(out, decision->reason.ptr ? decision->reason : SLICE(""));
+    copy_time(out, decision->at_us);
+    archive->decision_count++;
+}
+
+void archive_add_rejected(struct archive *archive, const struct archive_rejected *rejected)
+{
+    struct buf *out = &archive->rejected;
+    copy_row(out, 9);
+    copy_int4(out, rejected->partition);
+    copy_int8(out, rejected->epoch);
+    copy_int8(out, (int64_t)rejected->seq);
+    copy_int4(out, (int32_t)rejected->ordinal);
+    copy_text(out, rejected->inbox_id.ptr ? rejected->inbox_id : SLICE(""));
+    copy_text(out, rejected->run.ptr ? rejected->run : SLICE(""));
+    copy_text(out, rejected->reason.ptr ? rejected->reason : SLICE(""));
+    copy_text(out, rejected->request);
+    copy_time(out, rejected->at_us);
+    archive->rejected_count++;
+}
+
+void archive_add_new_run(struct archive *archive, const struct archive_new_run *run)
+{
+    struct buf *out = &archive->new_runs;
+    copy_row(out, 9);
+    copy_uuid(out, run->run);
+    copy_int4(out, run->partition);
+    copy_text(out, run->workflow);
+    copy_int8(out, run->version);
+    copy_text(out, run->digest);
+    copy_text(out, run->input);
+    copy_text(out, run->labels);
+    copy_time(out, run->submitted_us);
+    copy_text(out, run->inbox_id);
+    archive->new_run_count++;
+}
+
+void archive_add_run(struct archive *archive, const struct archive_run *run)
+{
+    struct buf *values = archive->run_values;
+    array_add(&archive->run_ids, run->run);
+    array_add(&values[RUN_STATUS], slice_str(run_status_name(run->status)));
+    array_add_int(&values[RUN_EVENTS], (int64_t)run->events);
+    array_add_int(&values[RUN_STARTED], run->started_us);
+    array_add_int(&values[RUN_ENDED], run->ended_us);
+    array_add(&values[RUN_OUTPUT], run->output);
+    array_add_int(&values[RUN_COLLECT], run->collect);
+    array_add(&values[RUN_ERROR], run->error);
+    archive->run_count++;
+}
+
+void archive_add_command(struct archive *archive, struct slice command_id)
+{
+    array_add(&archive->command_ids, command_id);
+    archive->command_count++;
+}
+
+void archive_add_cursor(struct archive *archive, const struct archive_cursor *old, uint64_t seq,
+                        const char *entry_sha256)
+{
+    array_add_int(&archive->cursors[CURSOR_PARTITION], old->partition);
+    array_add_int(&archive->cursors[CURSOR_EPOCH], old->epoch);
+    array_add_int(&archive->cursors[CURSOR_FENCE], old->fence);
+    array_add_int(&archive->cursors[CURSOR_OLD], (int64_t)old->seq);
+    array_add_int(&archive->cursors[CURSOR_SEQ], (int64_t)seq);
+    array_add(&archive->cursors[CURSOR_SHA], slice_str(entry_sha256));
+    archive->cursor_count++;
+}
+
+/* --- committing --- */
+
+static struct slice end_array(struct buf *array)
+{
+    array_end(array);
+    return buf_slice(array);
+}
+
+/* First, so that nobody else's rows are locked for nothing. */
+static int move_cursors(struct store *store, struct archive *archive, struct slice owner,
+                        struct err *err)
+{
+    struct params params;
+    int64_t moved = 0;
+    params_init(&params);
+    for (size_t i = 0; i < ARRAY_LEN(archive->cursors); i++)
+        params_text(&params, end_array(&archive->cursors[i]));
+    params_text(&params, owner);
+    if (store_exec(store,
+                   "update partition_state p"
+                   " set seq = c.seq, entry_sha256 = c.sha, archived_at = clock_timestamp()"
+                   " from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[],"
+                   "   $5::bigint[], $6::text[]) as c (partition, epoch, fence, old, seq, sha)"
+                   " where p.partition = c.partition and p.epoch = c.epoch and p.fence = c.fence"
+                   " and p.seq = c.old and p.owner = $7",
+                   &params, &moved, err) != 0)
+        return -1;
+    if (moved != archive->cursor_count)
+        return err_set(err, ERR_CONFLICT, "another supervisor has taken over a partition");
+    return 0;
+}
+
+static int copy_rows(struct store *store, const char *sql, struct buf *rows, uint32_t count,
+                     struct err *err)
+{
+    if (count == 0)
+        return 0;
+    copy_end(rows);
+    if (store_copy_begin(store, sql, err) != 0 ||
+        store_copy_put(store, buf_slice(rows), err) != 0 || store_copy_end(store, err) != 0)
+        return err_prefix(err, "%.24s", sql);
+    return 0;
+}
+
+/* A final status stays as it is: the number of rows tells. */
+static int update_runs(struct store *store, struct archive *archive, struct err *err)
+{
+    struct params params;
+    int64_t updated = 0;
+    if (archive->run_count == 0)
+        return 0;
+    params_init(&params);
+    params_text(&params, end_array(&archive->run_ids));
+    for (size_t i = RUN_STATUS; i <= RUN_ERROR; i++)
+        params_text(&params, end_array(&archive->run_values[i]));
+    if (store_exec(
+            store,
+            "update run r set"
+            " status = u.status,"
+            " events = u.events,"
+            " started_at = coalesce(r.started_at, " MICROS_TO_TIME(
+                "nullif(u.started, 0)") "),"
+                                        " ended_at = " MICROS_TO_TIME(
+                                            "nullif(u.ended, 0)") ","
+                                                                  " error = u.error,"
+                                                                  " output = case u.collect when 0 "
+                                                                  "then u.output else ("
+                                                                  "   select ('{' || "
+                                                                  "coalesce(string_agg("
+                                                                  "     to_json(e.node_id)::text "
+                                                                  "|| ':' || e.output::text, ',' "
+                                                                  "order by e.node_index),"
+                                                                  "     '') || '}')::json"
+                                                                  "   from node_executions e"
+                                                                  "   where e.run_id = u.run_id "
+                                                                  "and e.terminal and e.scope = ''"
+                                                                  "   and e.output is not null) end"
+                                                                  " from unnest($1::uuid[], "
+                                                                  "$2::text[], $3::bigint[], "
+                                                                  "$4::bigint[], $5::bigint[],"
+                                                                  "   $6::json[], $7::integer[], "
+                                                                  "$8::json[])"
+                                                                  "   as u (run_id, status, "
+                                                                  "events, started, ended, output, "
+                                                                  "collect, error)"
+                                                                  " where r.run_id = u.run_id and "
+                                                                  "r.status in ('queued', "
+                                                                  "'running')",
+            &params, &updated, err) != 0)
+        return err_prefix(err, "updating runs");
+    if (updated != archive->run_count)
+        return err_set(err, ERR_CONFLICT,
+                       "%u runs to update, and only %lld of them are there "
+                       "and not final",
+                       archive->run_count, (long long)updated);
+    return 0;
+}
+
+static int settle_commands(struct store *store, struct archive *archive, struct err *err)
+{
+    struct params params;
+    if (archive->command_count == 0)
+        return 0;
+    params_init(&params);
+    params_text(&params, end_array(&archive->command_ids));
+    return store_exec(store,
+                      "update command set outcome = 'applied', settled_at = clock_timestamp()"
+                      " where command_id::text = any($1::text[]) and outcome is null",
+                      &params, NULL, err);
+}
+
+static int commit_rows(struct store *store, struct archive *archive, struct slice owner,
+                       struct err *err)
+{
+    if (move_cursors(store, archive, owner, err) != 0)
+        return -1;
+#define X(field, count, sql)                                                                       \
+    if (copy_rows(store, sql, &archive->field, archive->count, err) != 0)                          \
+        return -1;
+    COPIES(X)
+#undef X
+    if (update_runs(store, archive, err) != 0 || settle_commands(store, archive, err) != 0)
+        return -1;
+    return store_exec_script(store, "notify troupe_progress", err);
+}
+
+int archive_commit(struct store *store, struct archive *archive, struct slice owner,
+                   struct err *err)
+{
+    if (!archive_ok(archive))
+        return err_set(err, ERR_LIMIT, "no memory for a batch of the archive");
+    if (store_begin(store, err) != 0)
+        return -1;
+    if (commit_rows(store, archive, owner, err) != 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, err);
+}

@@ -1,0 +1,133 @@
+/* registry: workers and queues as Redis knew them when it was asked last. */
+#include "store/archive.h"
+#include "store/connection.h"
+#include "store/copy.h"
+
+static int write_workers(struct store *store, struct slice owner,
+                         const struct archive_worker *workers, uint32_t count, int64_t seen_us,
+                         struct err *err)
+{
+    enum { COLUMNS = 6 };
+    struct buf arrays[COLUMNS];
+    struct params params;
+    int result = -1;
+    for (int i = 0; i < COLUMNS; i++) {
+        buf_init(&arrays[i], 0);
+        array_begin(&arrays[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        array_add_int(&arrays[0], workers[i].partition);
+        array_add(&arrays[1], workers[i].name);
+        array_add_int(&arrays[2], workers[i].session);
+        array_add_int(&arrays[3], workers[i].lease_until_us);
+        array_add(&arrays[4], workers[i].queues);
+        array_add_int(&arrays[5], (int64_t)workers[i].held);
+    }
+    params_init(&params);
+    bool good = true;
+    for (int i = 0; i < COLUMNS; i++) {
+        array_end(&arrays[i]);
+        good = good && buf_ok(&arrays[i]);
+        params_text(&params, buf_slice(&arrays[i]));
+    }
+    params_int(&params, seen_us);
+    params_text(&params, owner);
+    if (!good)
+        err_set(err, ERR_LIMIT, "no memory for the registry of %u workers", count);
+    else
+        result = store_exec(
+            store,
+            "with gone as (delete from worker_registry w using partition_state p"
+            "  where p.partition = w.partition and p.owner = $8 and not exists ("
+            "    select 1 from unnest($1::integer[], $2::text[]) as n (partition, name)"
+            "    where n.partition = w.partition and n.name = w.name))"
+            " insert into worker_registry"
+            " select n.partition, n.name, n.session, " MICROS_TO_TIME(
+                "n.lease") ", n.queues,"
+                           "   n.held, " MICROS_TO_TIME(
+                               "$7") " from unnest($1::integer[], $2::text[], $3::bigint[], "
+                                     "$4::bigint[], $5::text[],"
+                                     "   $6::bigint[]) as n (partition, name, session, lease, "
+                                     "queues, held)"
+                                     " join partition_state p on p.partition = n.partition and "
+                                     "p.owner = $8"
+                                     " on conflict (partition, name) do update set session = "
+                                     "excluded.session,"
+                                     "   lease_until = excluded.lease_until, queues = "
+                                     "excluded.queues,"
+                                     "   held = excluded.held, seen_at = excluded.seen_at",
+            &params, NULL, err);
+    for (int i = 0; i < COLUMNS; i++)
+        buf_free(&arrays[i]);
+    return result;
+}
+
+static int write_queues(struct store *store, struct slice owner, const struct archive_queue *queues,
+                        uint32_t count, int64_t seen_us, struct err *err)
+{
+    enum { COLUMNS = 5 };
+    struct buf arrays[COLUMNS];
+    struct params params;
+    int result = -1;
+    for (int i = 0; i < COLUMNS; i++) {
+        buf_init(&arrays[i], 0);
+        array_begin(&arrays[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        array_add_int(&arrays[0], queues[i].partition);
+        array_add(&arrays[1], queues[i].queue);
+        array_add_int(&arrays[2], (int64_t)queues[i].ready);
+        array_add_int(&arrays[3], (int64_t)queues[i].held);
+        array_add_int(&arrays[4], queues[i].oldest_us);
+    }
+    params_init(&params);
+    bool good = true;
+    for (int i = 0; i < COLUMNS; i++) {
+        array_end(&arrays[i]);
+        good = good && buf_ok(&arrays[i]);
+        params_text(&params, buf_slice(&arrays[i]));
+    }
+    params_int(&params, seen_us);
+    params_text(&params, owner);
+    if (!good)
+        err_set(err, ERR_LIMIT, "no memory for the registry of %u queues", count);
+    else
+        result = store_exec(
+            store,
+            "insert into queue_stats"
+            " select n.partition, n.queue, n.ready, n.held,"
+            "   " MICROS_TO_TIME("nullif(n.oldest, 0)") ", " MICROS_TO_TIME(
+                "$6") " from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], "
+                      "$5::bigint[])"
+                      "   as n (partition, queue, ready, held, oldest)"
+                      " join partition_state p on p.partition = n.partition and p.owner = $7"
+                      " on conflict (partition, queue) do update set ready = excluded.ready,"
+                      "   held = excluded.held, oldest_at = excluded.oldest_at, seen_at = "
+                      "excluded.seen_at",
+            &params, NULL, err);
+    for (int i = 0; i < COLUMNS; i++)
+        buf_free(&arrays[i]);
+    return result;
+}
+
+/* Whoever gets here has read the ledgers to their ends just before. */
+static int note_caught_up(struct store *store, struct slice owner, struct err *err)
+{
+    struct params params;
+    params_init(&params);
+    params_text(&params, owner);
+    return store_exec(store,
+                      "update partition_state set archived_at = clock_timestamp() where owner = $1",
+                      &params, NULL, err);
+}
+
+int archive_registry(struct store *store, struct slice owner, const struct archive_worker *workers,
+                     uint32_t worker_count, const struct archive_queue *queues,
+                     uint32_t queue_count, int64_t seen_us, struct err *err)
+{
+    if (write_workers(store, owner, workers, worker_count, seen_us, err) != 0 ||
+        write_queues(store, owner, queues, queue_count, seen_us, err) != 0 ||
+        note_caught_up(store, owner, err) != 0)
+        return err_prefix(err, "noting workers and queues");
+    return 0;
+}

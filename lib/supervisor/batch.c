@@ -1,0 +1,267 @@
+/* batch: what the ledgers have behind the cursors, read in one round trip and decoded. */
+#include "base/log.h"
+#include "protocol/decimal.h"
+#include "protocol/keys.h"
+#include "supervisor/state.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { META_EPOCH, META_STRAYS, PER_PARTITION = 2 };
+
+void batch_clear_runs(struct supervisor *s)
+{
+    struct batch *batch = &s->batch;
+    for (uint32_t i = 0; i < batch->touched_count; i++)
+        batch->touched[i]->touched = false;
+    batch->record_count = batch->touched_count = 0;
+}
+
+void batch_clear(struct supervisor *s)
+{
+    struct batch *batch = &s->batch;
+    for (uint32_t i = 0; i < batch->reply_count; i++)
+        freeReplyObject(batch->replies[i]);
+    batch_clear_runs(s);
+    batch->replies = NULL;
+    batch->entries = NULL;
+    batch->records = NULL;
+    batch->touched = NULL;
+    batch->reply_count = batch->entry_count = 0;
+    arena_reset(&batch->arena);
+}
+
+/* --- entries --- */
+
+int entry_of_reply(const redisReply *reply, uint16_t slot, int64_t *epoch, struct entry *entry)
+{
+    uint64_t number, at;
+    *entry = (struct entry){.slot = slot};
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        return -1;
+    struct slice id = reply_slice(reply->element[0]), part;
+    const redisReply *fields = reply->element[1];
+    if (!decimal_cut(&id, '-', &part) || !decimal_u64(part, &number) || number > INT64_MAX ||
+        !decimal_u64(id, &entry->seq) || fields->type != REDIS_REPLY_ARRAY || fields->elements != 4)
+        return -1;
+    *epoch = (int64_t)number;
+    if (!slice_eq_str(reply_slice(fields->element[0]), "t") ||
+        !slice_eq_str(reply_slice(fields->element[2]), "b"))
+        return -1;
+    entry->time_text = reply_slice(fields->element[1]);
+    entry->body = reply_slice(fields->element[3]);
+    if (!decimal_u64(entry->time_text, &at) || at > INT64_MAX || !entry->body.ptr)
+        return -1;
+    entry->at_us = (int64_t)at;
+    return 0;
+}
+
+void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1])
+{
+    /* The hash of (time, hash of the body): no copy of a body that may be large. */
+    char parts[SHA256_HEX_LEN + 64];
+    sha256_hex(entry->body, hex);
+    int len = snprintf(parts, sizeof parts, "%" PRId64 " %s", entry->at_us, hex);
+    sha256_hex(slice_of(parts, (size_t)len), hex);
+}
+
+/* --- reading --- */
+
+static int read_all(struct supervisor *s, struct err *err)
+{
+    struct batch *batch = &s->batch;
+    const uint32_t count = s->owned * PER_PARTITION;
+    struct command *commands = arena_array(&batch->arena, count, sizeof *commands);
+    redisReply **replies = arena_array(&batch->arena, count, sizeof(redisReply *));
+    if (!commands || !replies)
+        return err_set(err, ERR_LIMIT, "no memory to read %u ledgers", s->owned);
+    for (uint32_t i = 0; i < s->owned; i++) {
+        const struct archive_cursor *cursor = &s->partitions[i].cursor;
+        struct command *meta = &commands[i * PER_PARTITION], *ledger = meta + 1;
+        char key[KEY_MAX], from[64], to[64];
+        command_init(meta);
+        command_begin(meta, "HMGET");
+        command_arg(meta, key_meta(key, cursor->partition));
+        command_arg_str(meta, "epoch");
+        command_arg_str(meta, "strays");
+        (void)snprintf(from, sizeof from, "%" PRId64 "-%" PRIu64, cursor->epoch, cursor->seq);
+        (void)snprintf(to, sizeof to, "%" PRId64, cursor->epoch); /* to the end of the epoch */
+        command_init(ledger);
+        command_begin(ledger, "XRANGE");
+        command_arg(ledger, key_ledger(key, cursor->partition));
+        command_arg_str(ledger, from);
+        command_arg_str(ledger, to);
+        command_arg_str(ledger, "COUNT");
+        command_arg_int(ledger, s->batch_entries + 1);
+    }
+    int result = redis_pipeline(s->redis, commands, count, replies, err);
+    for (uint32_t i = 0; i < count; i++)
+        command_free(&commands[i]);
+    if (result == 0) {
+        batch->replies = replies;
+        batch->reply_count = count;
+    }
+    return result;
+}
+
+/* --- one partition --- */
+
+static void close_partition(struct partition *p) { p->open = false; }
+
+/* Whether Redis still is what the cursor speaks of; the first entry then is the committed one. */
+static bool unchanged(const struct partition *p, const redisReply *meta, const redisReply *ledger)
+{
+    struct entry entry;
+    int64_t epoch;
+    char hex[SHA256_HEX_LEN + 1];
+    if (meta->type != REDIS_REPLY_ARRAY || meta->elements != 2 ||
+        !slice_eq_str(reply_slice(meta->element[META_EPOCH]), p->epoch_text))
+        return false;
+    if (p->cursor.seq == 0)
+        return true;
+    if (ledger->elements == 0 || entry_of_reply(ledger->element[0], 0, &epoch, &entry) != 0 ||
+        epoch != p->cursor.epoch || entry.seq != p->cursor.seq)
+        return false;
+    entry_sha256(&entry, hex);
+    return strcmp(hex, p->cursor.entry_sha256) == 0;
+}
+
+/* Appends the entries behind the cursor. What cannot be read stops the partition, it is never
+ * skipped. */
+static void take_entries(struct supervisor *s, uint16_t slot, const redisReply *ledger)
+{
+    struct partition *p = &s->partitions[slot];
+    struct batch *batch = &s->batch;
+    size_t first = p->cursor.seq > 0;
+    uint64_t expected = p->cursor.seq + 1;
+    p->more = ledger->elements > s->batch_entries;
+    for (size_t i = first; i < ledger->elements; i++, expected++) {
+        struct entry *entry = &batch->entries[batch->entry_count];
+        int64_t epoch;
+        if (entry_of_reply(ledger->element[i], slot, &epoch, entry) != 0) {
+            partition_alarm(s, p, "the ledger has an entry that nobody of us wrote",
+                            "archiving of this partition stops there");
+            return;
+        }
+        if (entry->seq != expected) {
+            partition_alarm(s, p, "the ledger has a gap",
+                            "archiving of this partition stops there");
+            return;
+        }
+        batch->entry_count++;
+    }
+}
+
+static bool looks_like_trouble(const redisReply *reply, struct err *err)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        err_set(err, ERR_UNREACHABLE, "Redis: %s", reply->str);
+    return reply->type == REDIS_REPLY_ERROR;
+}
+
+static int take_partitions(struct supervisor *s, struct err *err)
+{
+    struct batch *batch = &s->batch;
+    size_t entries = 0;
+    for (uint32_t i = 0; i < s->owned; i++) {
+        const redisReply *const *replies =
+            (const redisReply *const *)&batch->replies[i * PER_PARTITION];
+        if (looks_like_trouble(replies[0], err) || looks_like_trouble(replies[1], err))
+            return -1;
+        entries += replies[1]->elements;
+    }
+    batch->entries = arena_array(&batch->arena, entries ? entries : 1, sizeof *batch->entries);
+    if (!batch->entries)
+        return err_set(err, ERR_LIMIT, "no memory for %zu ledger entries", entries);
+    for (uint32_t i = 0; i < s->owned; i++) {
+        struct partition *p = &s->partitions[i];
+        const redisReply *meta = batch->replies[i * PER_PARTITION];
+        const redisReply *ledger = batch->replies[i * PER_PARTITION + 1];
+        p->more = false;
+        if (!p->open)
+            continue;
+        if (!unchanged(p, meta, ledger)) {
+            close_partition(p);
+            continue;
+        }
+        struct slice strays = reply_slice(meta->element[META_STRAYS]);
+        if (strays.len > 0 && !slice_eq_str(strays, "0"))
+            partition_alarm(s, p,
+                            "queue entries that were none of ours, or whose run was deleted "
+                            "under their holder, have been dropped",
+                            "meta field strays");
+        take_entries(s, (uint16_t)i, ledger);
+    }
+    return 0;
+}
+
+/* --- records --- */
+
+static int count_records(struct supervisor *s, uint32_t *count)
+{
+    struct batch *batch = &s->batch;
+    uint32_t kept = 0;
+    int32_t broken_slot = -1; /* entries of a slot are neighbours */
+    *count = 0;
+    for (uint32_t i = 0; i < batch->entry_count; i++) {
+        struct ledger_record record;
+        struct err err = ERR_INIT;
+        size_t at = 0;
+        uint32_t records = 0;
+        int more;
+        if (batch->entries[i].slot == broken_slot)
+            continue;
+        while ((more = ledger_next(batch->entries[i].body, &at, &record, &err)) > 0)
+            records++;
+        if (more < 0) {
+            broken_slot = batch->entries[i].slot;
+            partition_alarm(s, &s->partitions[broken_slot],
+                            "the ledger has an entry that cannot be read: archiving of this "
+                            "partition stops there",
+                            err.message);
+            continue;
+        }
+        *count += records;
+        batch->entries[kept++] = batch->entries[i];
+    }
+    batch->entry_count = kept;
+    return 0;
+}
+
+static int take_records(struct supervisor *s, struct err *err)
+{
+    struct batch *batch = &s->batch;
+    uint32_t count;
+    if (count_records(s, &count) != 0)
+        return -1;
+    batch->records = arena_array(&batch->arena, count ? count : 1, sizeof *batch->records);
+    batch->touched = arena_array(&batch->arena, count ? count : 1, sizeof(struct run *));
+    if (!batch->records || !batch->touched)
+        return err_set(err, ERR_LIMIT, "no memory for %u ledger records", count);
+    for (uint32_t i = 0; i < batch->entry_count; i++) {
+        size_t at = 0;
+        uint32_t ordinal = 0;
+        struct record *record = &batch->records[batch->record_count];
+        while (ledger_next(batch->entries[i].body, &at, &record->ledger, err) > 0) {
+            record->entry = i;
+            record->ordinal = ordinal++;
+            record = &batch->records[++batch->record_count];
+            if (batch->record_count == count)
+                break;
+        }
+    }
+    return 0;
+}
+
+int batch_read(struct supervisor *s, struct err *err)
+{
+    batch_clear(s);
+    if (s->owned == 0)
+        return 0;
+    if (read_all(s, err) != 0 || take_partitions(s, err) != 0 || take_records(s, err) != 0) {
+        batch_clear(s);
+        return -1;
+    }
+    return 0;
+}

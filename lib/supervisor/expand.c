@@ -1,0 +1,550 @@
+/* expand: from ledger records to rows.
+ *
+ * The ledger has what workers and scripts knew; what follows from the definition is added here: the
+ * nodes that a dead edge skipped, the names of nodes, which executions had a choice.
+ */
+#include "base/log.h"
+#include "protocol/decimal.h"
+#include "supervisor/state.h"
+#include <string.h>
+
+static const char error_open_joins[] =
+    "{\"code\":\"internal\",\"message\":\"no token was left and joins were still open\"}";
+
+/* --- runs --- */
+
+static void touch(struct batch *batch, struct run *run, uint16_t slot)
+{
+    if (run->touched)
+        return;
+    run->touched = true;
+    run->slot = slot;
+    run->ended_token = 0;
+    run->fold = (struct archive_run){.run = slice_str(run->id)};
+    batch->touched[batch->touched_count++] = run;
+}
+
+static void become_stray(struct supervisor *s, struct run *run, const struct entry *entry,
+                         const char *why)
+{
+    if (!run->stray) {
+        run->stray = true;
+        s->stats.alarms++;
+        log_write(LOG_ERROR, "Redis has a run that the record does not allow: it is ended there",
+                  LOG_S("run_id", run->id), LOG_S("reason", why),
+                  LOG_I("partition", s->partitions[entry->slot].cursor.partition),
+                  LOG_I("seq", (int64_t)entry->seq));
+    }
+}
+
+/* Whether a record that is not a start may go into the record. */
+static bool may_follow(struct supervisor *s, struct run *run, const struct entry *entry,
+                       const struct ledger_outcome *outcome)
+{
+    if (run->stray)
+        return false;
+    if (!run->recorded)
+        become_stray(s, run, entry, "its start is not in the record");
+    else if (run_status_final(run->status))
+        become_stray(s, run, entry, "it had ended");
+    else if (outcome->event <= run->events)
+        become_stray(s, run, entry, "it went back in time");
+    else if (outcome->event != run->events + 1)
+        partition_alarm(s, &s->partitions[entry->slot], "events of a run are missing", run->id);
+    return !run->stray;
+}
+
+static enum run_status status_after(const struct run *run, char letter, bool executed)
+{
+    switch (letter) {
+    case 'c':
+        return RUN_COMPLETED;
+    case 'f':
+        return RUN_FAILED;
+    case 'x':
+        return RUN_CANCELLED;
+    default:
+        return executed ? RUN_RUNNING : run->status;
+    }
+}
+
+/* After every record of a run. */
+static void fold(struct run *run, const struct entry *entry, const struct ledger_outcome *outcome,
+                 bool executed)
+{
+    run->status = status_after(run, outcome->status, executed);
+    run->events = outcome->event;
+    run->fold.status = run->status;
+    run->fold.events = run->events;
+    if (!run_status_final(run->status))
+        return;
+    run->fold.ended_us = entry->at_us;
+    run->fold.collect = run->status == RUN_COMPLETED && !run->graph->output;
+}
+
+/* --- events --- */
+
+static void add_event(struct supervisor *s, const struct record *record, const char *kind,
+                      const struct ledger_execution *execution, int64_t node, struct slice detail)
+{
+    const struct entry *entry = &s->batch.entries[record->entry];
+    const struct archive_cursor *cursor = &s->partitions[entry->slot].cursor;
+    const struct ledger_outcome *outcome = &record->ledger.outcome;
+    const struct archive_event event = {
+        .run = slice_str(record->run->id),
+        .event = outcome->event,
+        .partition = cursor->partition,
+        .epoch = cursor->epoch,
+        .seq = entry->seq,
+        .ordinal = record->ordinal,
+        .kind = kind,
+        .at_us = entry->at_us,
+        .token = outcome->number,
+        .delta = outcome->delta,
+        .first = outcome->first,
+        .last = outcome->last,
+        .status = record->run->status,
+        .node = node,
+        .scope = execution ? execution->scope : SLICE_NONE,
+        .attempt = execution ? execution->attempt : 0,
+        .detail = detail,
+    };
+    archive_add_event(&s->archive, &event);
+}
+
+/* --- skipped nodes --- */
+
+struct skipping {
+    struct supervisor *s;
+    const struct run *run;
+    struct slice scope;
+    int64_t at_us;
+};
+
+static void add_skipped(void *context, uint32_t node)
+{
+    const struct skipping *skipping = context;
+    const struct archive_execution execution = {
+        .run = slice_str(skipping->run->id),
+        .node = &skipping->run->graph->nodes[node],
+        .scope = skipping->scope,
+        .status = "skipped",
+        .at_us = skipping->at_us,
+    };
+    archive_add_execution(&skipping->s->archive, &execution);
+}
+
+/* The joins that an outcome lists: those that were skipped, and what hangs on them alone. */
+static int expand_joins(struct supervisor *s, struct run *run, struct slice joins, int64_t at_us,
+                        bool *open_joins, struct err *err)
+{
+    struct ledger_join join;
+    size_t at = 0;
+    int more;
+    while ((more = ledger_next_join(joins, &at, &join, open_joins, err)) > 0) {
+        struct skipping skipping = {s, run, join.scope, at_us};
+        const struct graph_dead_walk walk = {.skipped = add_skipped, .context = &skipping};
+        if (join.fired)
+            continue;
+        if (join.node >= run->graph->node_count)
+            return err_set(err, ERR_INTERNAL, "a ledger record of run %s names node %u", run->id,
+                           join.node);
+        add_skipped(&skipping, join.node);
+        if (graph_dead_node(run->graph, join.node, &s->batch.arena, &walk) != 0)
+            return err_set(err, ERR_LIMIT, "no memory to expand a skipped node");
+    }
+    return more;
+}
+
+static int expand_dead_edges(struct supervisor *s, const struct run *run,
+                             const struct graph_node *node,
+                             const struct ledger_execution *execution, struct err *err)
+{
+    struct skipping skipping = {s, run, execution->scope, execution->ended_us};
+    const struct graph_dead_walk walk = {.skipped = add_skipped, .context = &skipping};
+    for (uint32_t i = 0; i < node->edge_count; i++) {
+        if (execution->taken.ptr[i] == '0' &&
+            graph_dead_edge(run->graph, &node->edges[i], &s->batch.arena, &walk) != 0)
+            return err_set(err, ERR_LIMIT, "no memory to expand a dead edge");
+    }
+    return 0;
+}
+
+/* --- decisions --- */
+
+static bool had_choice(const struct graph_node *node)
+{
+    if (node->routing != ROUTING_EACH || node->edge_count > 1)
+        return node->edge_count > 0;
+    for (uint32_t i = 0; i < node->route_count; i++) {
+        if (node->routes[i].condition)
+            return true;
+    }
+    return false;
+}
+
+static struct slice edge_targets(struct supervisor *s, const struct run *run,
+                                 const struct graph_node *node, struct slice taken, char wanted)
+{
+    struct buf out;
+    buf_init(&out, ARCHIVE_BUF_BYTES);
+    buf_char(&out, '[');
+    for (uint32_t i = 0; i < node->edge_count; i++) {
+        if (taken.ptr[i] != wanted)
+            continue;
+        if (out.len > 1)
+            buf_char(&out, ',');
+        json_write_string(&out, run->graph->nodes[node->edges[i].to].id);
+    }
+    buf_char(&out, ']');
+    struct slice copy = buf_ok(&out) ? arena_copy(&s->batch.arena, buf_slice(&out)) : SLICE_NONE;
+    buf_free(&out);
+    return copy;
+}
+
+static int add_decision(struct supervisor *s, const struct run *run, const struct graph_node *node,
+                        const struct ledger_execution *execution, struct err *err)
+{
+    const struct archive_decision decision = {
+        .run = slice_str(run->id),
+        .node = node,
+        .scope = execution->scope,
+        .attempt = execution->attempt,
+        .taken = edge_targets(s, run, node, execution->taken, '1'),
+        .dead = edge_targets(s, run, node, execution->taken, '0'),
+        .reason = execution->reason,
+        .at_us = execution->ended_us,
+    };
+    if (!decision.taken.ptr || !decision.dead.ptr)
+        return err_set(err, ERR_LIMIT, "no memory for a decision");
+    archive_add_decision(&s->archive, &decision);
+    return 0;
+}
+
+/* --- records --- */
+
+static int expand_start(struct supervisor *s, const struct record *record, struct err *err)
+{
+    const struct ledger_start *start = &record->ledger.start;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    struct run *run = record->run;
+    int64_t version, submitted_us;
+    if (run->stray)
+        return 0;
+    if (run->recorded && (run_status_final(run->status) || run->events > 0)) {
+        become_stray(s, run, entry, "it was started a second time");
+        return 0;
+    }
+    if (!decimal_i64(start->version, &version) || !decimal_i64(start->submitted_us, &submitted_us))
+        return err_set(err, ERR_INTERNAL, "the start of run %s cannot be read", run->id);
+    if (!run->graph && run_find_graph(s, run, start->digest, err) != 0)
+        return -1;
+    if (run->stray)
+        return 0;
+    if (!run->recorded) {
+        const struct archive_new_run new_run = {
+            .run = slice_str(run->id),
+            .workflow = start->workflow,
+            .digest = start->digest,
+            .input = start->input,
+            .labels = start->labels,
+            .inbox_id = start->inbox_id.len > 0 ? start->inbox_id : SLICE_NONE,
+            .version = version,
+            .partition = s->partitions[entry->slot].cursor.partition,
+            .submitted_us = submitted_us > 0 ? submitted_us : entry->at_us,
+        };
+        archive_add_new_run(&s->archive, &new_run);
+        run->recorded = true;
+    }
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, &record->ledger.outcome, false);
+    add_event(s, record, "start", NULL, -1, SLICE_NONE);
+    return 0;
+}
+
+/* The run ended with this record: what it says of the reason. */
+static void fold_end(struct supervisor *s, struct run *run,
+                     const struct ledger_execution *execution, uint64_t token, bool open_joins)
+{
+    if (run->status == RUN_COMPLETED) {
+        if (run->graph->output && execution)
+            run->fold.output = execution->output;
+    } else if (run->status == RUN_FAILED) {
+        run->ended_token = token;
+        run->fold.error =
+            execution && execution->failed ? execution->error : slice_str(error_open_joins);
+        if (open_joins) {
+            s->stats.alarms++;
+            log_write(LOG_ERROR, "a run had no token left and open joins: it failed",
+                      LOG_S("run_id", run->id));
+        }
+    }
+}
+
+static int expand_execution(struct supervisor *s, const struct record *record, struct err *err)
+{
+    const struct ledger_execution *execution = &record->ledger.execution;
+    const struct ledger_outcome *outcome = &record->ledger.outcome;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    struct run *run = record->run;
+    const bool hidden = record->ledger.kind == LEDGER_OUTPUT;
+    const struct graph_node *node = NULL;
+    uint32_t index = 0;
+    bool open_joins = false;
+    if (!may_follow(s, run, entry, outcome))
+        return 0;
+    if (!hidden) {
+        if (!decimal_u32(execution->node, &index) || index >= run->graph->node_count)
+            return err_set(err, ERR_INTERNAL, "a ledger record of run %s names node %.*s", run->id,
+                           SLICE_ARG(execution->node));
+        node = &run->graph->nodes[index];
+        if (execution->taken.len != 0 && execution->taken.len != node->edge_count)
+            return err_set(err, ERR_INTERNAL, "a ledger record of run %s decides %zu edges of %u",
+                           run->id, execution->taken.len, node->edge_count);
+    }
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, outcome, true);
+    add_event(s, record, hidden ? "output" : "execution", hidden ? NULL : execution,
+              hidden ? -1 : (int64_t)index, SLICE_NONE);
+    if (node) {
+        const struct archive_execution row = {
+            .run = slice_str(run->id),
+            .node = node,
+            .scope = execution->scope,
+            .attempt = execution->attempt,
+            .status = execution->failed ? "failed" : "completed",
+            .token = outcome->number,
+            .at_us = execution->started_us,
+            .started_us = execution->started_us,
+            .ended_us = execution->ended_us,
+            .output = execution->output.len > 0 ? execution->output : SLICE_NONE,
+            .error = execution->error.len > 0 ? execution->error : SLICE_NONE,
+            .worker = execution->worker,
+        };
+        archive_add_execution(&s->archive, &row);
+        if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
+            run->fold.started_us = execution->started_us;
+        if (execution->taken.len > 0 &&
+            (expand_dead_edges(s, run, node, execution, err) != 0 ||
+             (had_choice(node) && add_decision(s, run, node, execution, err) != 0)))
+            return -1;
+    }
+    if (expand_joins(s, run, outcome->joins, execution->ended_us, &open_joins, err) != 0)
+        return -1;
+    if (run_status_final(run->status))
+        fold_end(s, run, execution, outcome->number, open_joins);
+    return 0;
+}
+
+static int expand_continuation(struct supervisor *s, const struct record *record, struct err *err)
+{
+    const struct entry *entry = &s->batch.entries[record->entry];
+    struct run *run = record->run;
+    bool open_joins = false;
+    if (!may_follow(s, run, entry, &record->ledger.outcome))
+        return 0;
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, &record->ledger.outcome, false);
+    add_event(s, record, "continuation", NULL, -1, SLICE_NONE);
+    if (expand_joins(s, run, record->ledger.outcome.joins, entry->at_us, &open_joins, err) != 0)
+        return -1;
+    if (run_status_final(run->status))
+        fold_end(s, run, NULL, 0, open_joins);
+    return 0;
+}
+
+static int expand_command(struct supervisor *s, const struct record *record, struct err *err)
+{
+    const struct ledger_command *command = &record->ledger.command;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    struct run *run = record->run;
+    struct buf error;
+    if (!may_follow(s, run, entry, &record->ledger.outcome))
+        return 0;
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, &record->ledger.outcome, false);
+    add_event(s, record, "command", NULL, -1, command->kind);
+    archive_add_command(&s->archive, command->command_id);
+    if (run->status != RUN_CANCELLED)
+        return 0;
+    buf_init(&error, ARCHIVE_BUF_BYTES);
+    cancelled_error_write(&error, command->by);
+    run->fold.error = buf_ok(&error) ? arena_copy(&s->batch.arena, buf_slice(&error)) : SLICE_NONE;
+    buf_free(&error);
+    return run->fold.error.ptr ? 0 : err_set(err, ERR_LIMIT, "no memory for a command");
+}
+
+void cancelled_error_write(struct buf *out, struct slice by)
+{
+    struct buf message;
+    buf_init(&message, 0);
+    buf_str(&message, "cancelled by ");
+    buf_slice_append(&message, by);
+    buf_str(out, "{\"code\":\"cancelled\",\"message\":");
+    json_write_string(out, buf_slice(&message));
+    buf_char(out, '}');
+    if (!buf_ok(&message))
+        out->failed = true;
+    buf_free(&message);
+}
+
+static void expand_rejected(struct supervisor *s, const struct record *record)
+{
+    const struct ledger_rejected *rejected = &record->ledger.rejected;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    const struct archive_cursor *cursor = &s->partitions[entry->slot].cursor;
+    const struct archive_rejected row = {
+        .partition = cursor->partition,
+        .epoch = cursor->epoch,
+        .seq = entry->seq,
+        .ordinal = record->ordinal,
+        .inbox_id = rejected->inbox_id,
+        .run = rejected->run,
+        .reason = rejected->reason,
+        .request = rejected->request,
+        .at_us = entry->at_us,
+    };
+    archive_add_rejected(&s->archive, &row);
+}
+
+static int expand_record(struct supervisor *s, const struct record *record, struct err *err)
+{
+    switch (record->ledger.kind) {
+    case LEDGER_START:
+        return expand_start(s, record, err);
+    case LEDGER_EXECUTION:
+    case LEDGER_OUTPUT:
+        return expand_execution(s, record, err);
+    case LEDGER_CONTINUATION:
+        return expand_continuation(s, record, err);
+    case LEDGER_COMMAND:
+        return expand_command(s, record, err);
+    case LEDGER_REJECTED:
+        expand_rejected(s, record);
+        return 0;
+    case LEDGER_DUPLICATE: /* only its inbox entry matters, after the commit */
+        return 0;
+    }
+    return err_set(err, ERR_INTERNAL, "a ledger record of an unknown kind");
+}
+
+/* --- what was live when a run failed or was cancelled --- */
+
+static int add_cancelled(struct supervisor *s, const struct run *run, const redisReply *number,
+                         const redisReply *live, struct err *err)
+{
+    struct slice rest = reply_slice(live), node, scope, attempt;
+    uint32_t index, attempts;
+    uint64_t token;
+    if (!decimal_u64(reply_slice(number), &token) || !decimal_cut(&rest, '|', &node) ||
+        !decimal_cut(&rest, '|', &scope) || !decimal_cut(&rest, '|', &attempt) ||
+        !decimal_u32(attempt, &attempts))
+        return err_set(err, ERR_INTERNAL, "a live token of run %s cannot be read", run->id);
+    if (token == run->ended_token || !decimal_u32(node, &index)) /* hidden tokens have letters */
+        return 0;
+    if (index >= run->graph->node_count)
+        return err_set(err, ERR_INTERNAL, "a live token of run %s names node %u", run->id, index);
+    const struct archive_execution row = {
+        .run = slice_str(run->id),
+        .node = &run->graph->nodes[index],
+        .scope = scope,
+        .attempt = attempts,
+        .status = "cancelled",
+        .token = token,
+        .at_us = run->fold.ended_us,
+        .ended_us = run->fold.ended_us,
+    };
+    archive_add_execution(&s->archive, &row);
+    return 0;
+}
+
+static int add_all_cancelled(struct supervisor *s, const struct run *run, const redisReply *reply,
+                             struct err *err)
+{
+    struct inspect_reply inspected;
+    int64_t redis_us;
+    if (call_status(reply, &redis_us, err) != CALL_OK)
+        return err->code == ERR_NONE
+                   ? err_set(err, ERR_UNREACHABLE, "Redis does not answer for run %s", run->id)
+                   : -1;
+    if (inspect_read(reply, &inspected) != 0)
+        return err_set(err, ERR_INTERNAL, "run %s cannot be read in Redis", run->id);
+    for (uint32_t i = 0; i < inspected.token_count; i++) {
+        if (add_cancelled(s, run, inspected.tokens[2 * i], inspected.tokens[2 * i + 1], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool left_tokens(const struct run *run)
+{
+    return !run->stray && (run->status == RUN_FAILED || run->status == RUN_CANCELLED);
+}
+
+/* Their hashes stay until they are forgotten, after the commit. */
+static int expand_cancelled(struct supervisor *s, struct err *err)
+{
+    struct batch *batch = &s->batch;
+    uint32_t count = 0;
+    int result = 0;
+    const struct run **runs = arena_array(&batch->arena, batch->touched_count + 1, sizeof *runs);
+    struct command *commands =
+        arena_array(&batch->arena, batch->touched_count + 1, sizeof *commands);
+    redisReply **replies =
+        arena_array(&batch->arena, batch->touched_count + 1, sizeof(redisReply *));
+    if (!runs || !commands || !replies)
+        return err_set(err, ERR_LIMIT, "no memory for the tokens of ended runs");
+    for (uint32_t i = 0; i < batch->touched_count; i++) {
+        const struct run *run = batch->touched[i];
+        if (!left_tokens(run))
+            continue;
+        runs[count] = run;
+        command_init(&commands[count]);
+        inspect_build(&commands[count++], s->partitions[run->slot].cursor.partition,
+                      slice_str(run->id));
+    }
+    if (count == 0)
+        return 0;
+    result = redis_pipeline(s->redis, commands, count, replies, err);
+    for (uint32_t i = 0; i < count; i++)
+        command_free(&commands[i]);
+    if (result != 0)
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (result == 0)
+            result = add_all_cancelled(s, runs[i], replies[i], err);
+        freeReplyObject(replies[i]);
+    }
+    return result;
+}
+
+/* --- the batch --- */
+
+static void add_cursors(struct supervisor *s)
+{
+    struct batch *batch = &s->batch;
+    for (uint32_t i = 0; i < batch->entry_count; i++) {
+        const struct entry *entry = &batch->entries[i];
+        char hex[SHA256_HEX_LEN + 1];
+        if (i + 1 < batch->entry_count && batch->entries[i + 1].slot == entry->slot)
+            continue;
+        entry_sha256(entry, hex);
+        archive_add_cursor(&s->archive, &s->partitions[entry->slot].cursor, entry->seq, hex);
+    }
+}
+
+int expand_batch(struct supervisor *s, struct err *err)
+{
+    struct batch *batch = &s->batch;
+    archive_reset(&s->archive);
+    for (uint32_t i = 0; i < batch->record_count; i++) {
+        if (expand_record(s, &batch->records[i], err) != 0)
+            return -1;
+    }
+    if (expand_cancelled(s, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < batch->touched_count; i++)
+        archive_add_run(&s->archive, &batch->touched[i]->fold);
+    add_cursors(s);
+    return archive_ok(&s->archive) ? 0 : err_set(err, ERR_LIMIT, "no memory for a batch");
+}

@@ -1,0 +1,220 @@
+/* state: what a supervisor is made of; for the files of this layer only.
+ *
+ * One pass of the loop:
+ *
+ *   partitions   lease; open what is not open (epochs)                     Postgres, Redis
+ *   batch        read the ledgers behind the cursors, compare, decode      Redis
+ *   runs         which runs and graphs the records speak of                Postgres, when not cached
+ *   expand       records to rows                                           memory
+ *   archive      one transaction                                           Postgres
+ *   after        acknowledge, forget, publish rejections, trim             Redis
+ *   starts       accepted runs, commands                                   Postgres, Redis
+ *   publish, registry: every now and then
+ */
+#ifndef TROUPE_SUPERVISOR_STATE_H
+#define TROUPE_SUPERVISOR_STATE_H
+
+#include "base/arena.h"
+#include "base/strmap.h"
+#include "graph/graph.h"
+#include "protocol/calls.h"
+#include "protocol/ledger.h"
+#include "protocol/redis.h"
+#include "store/archive.h"
+#include "store/store.h"
+#include "supervisor/supervisor.h"
+
+enum {
+    BATCH_ARENA_BYTES = 512 << 20,
+    ARCHIVE_BUF_BYTES = 768 << 20,
+    RUNS_CACHED_MOST = 200000,
+    GRAPHS_CACHED_MOST = 256,
+    PAGE_ENTRIES = 256,
+    STARTS_MOST = 256,
+    COMMANDS_MOST = 256,
+    REDIS_TIMEOUT_MS = 5000,
+    STARTS_EVERY_MS = 500,
+    REGISTRY_EVERY_MS = 1000,
+    PUBLISH_EVERY_MS = 3600 * 1000,
+    NAMES_EVERY_MS = 500,
+    WAIT_MOST_MS = 100,
+    NOT_AFTER_MS = 30000,
+    ALARM_EVERY_MS = 10000,
+};
+
+/* A partition that we own. */
+struct partition {
+    struct archive_cursor cursor;
+    char epoch_text[24];
+    bool open;       /* Redis has our epoch, as far as we know */
+    bool more;       /* the last pass left entries unread */
+    int64_t told_us; /* when its last alarm was logged */
+};
+
+/* A run that records speak of. Removed from the cache when it is final and committed. */
+struct run {
+    char id[UUID_TEXT_LEN + 1];
+    struct graph *graph; /* one reference; NULL for stray ones */
+    enum run_status status;
+    uint64_t events;
+    bool recorded; /* Postgres has its row */
+    bool stray;    /* Redis has a run that the record does not allow: to be ended there */
+    /* of the batch that is being made: */
+    bool touched;
+    uint16_t slot; /* index of its partition */
+    struct archive_run fold;
+    uint64_t ended_token; /* that failed the run; 0: none */
+    bool dropped;         /* is being removed from the cache */
+};
+
+struct runs {
+    struct strmap map; /* id → struct run, owned */
+};
+
+struct graphs {
+    struct strmap map; /* digest → struct graph, one reference each */
+};
+
+/* An entry of a ledger, a view of a reply. */
+struct entry {
+    uint16_t slot; /* index of its partition */
+    uint64_t seq;
+    int64_t at_us;
+    struct slice body;
+    struct slice time_text;
+};
+
+struct record {
+    uint32_t entry; /* index */
+    uint32_t ordinal;
+    struct ledger_record ledger;
+    struct run *run; /* NULL for rejections */
+};
+
+struct batch {
+    struct arena arena;
+    redisReply **replies;
+    uint32_t reply_count;
+    struct entry *entries;
+    uint32_t entry_count;
+    struct record *records;
+    uint32_t record_count;
+    struct run **touched;
+    uint32_t touched_count;
+};
+
+struct supervisor {
+    char *name;
+    struct slice owner; /* name */
+    const struct clock *clock;
+    int64_t lease_ms;
+    uint32_t batch_entries;
+    uint16_t partitions_wanted; /* 0: whatever there is */
+    const char *const *queues;
+    struct slice *queue_names;
+    uint32_t queue_count;
+
+    struct store *store;
+    struct redis *redis;
+    struct redis *bell;
+    bool bell_sent;
+
+    uint16_t partition_count; /* of the namespace; 0: not known yet */
+    struct partition *partitions;
+    uint32_t owned;
+    bool must_lease; /* cursors are to be read again before anything is archived */
+
+    struct runs runs;
+    struct graphs graphs;
+    struct archive archive;
+    struct batch batch;
+
+    int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us;
+    int64_t redis_offset_us; /* Redis' clock minus our monotonic clock */
+    int64_t published_ms;    /* as written to Redis; 0: never */
+    uint64_t versions_seen;  /* workflow versions at the last publication */
+    struct strmap published; /* digest → (void *)1, since the last complete publication */
+
+    uint32_t failures; /* in a row */
+    bool has_worked;   /* a pass has succeeded */
+    struct supervisor_stats stats;
+};
+
+static inline bool owns_first(const struct supervisor *s)
+{
+    return s->owned > 0 && s->partitions[0].cursor.partition == 0;
+}
+static inline int64_t now_us(const struct supervisor *s) { return clock_mono_us(s->clock); }
+/* Redis' clock. */
+static inline int64_t redis_now_us(const struct supervisor *s)
+{
+    return now_us(s) + s->redis_offset_us;
+}
+
+/* --- partitions.c --- */
+MUSTCHECK int partitions_find_out(struct supervisor *s, struct err *err);
+MUSTCHECK int partitions_lease(struct supervisor *s, struct err *err);
+MUSTCHECK int partitions_open(struct supervisor *s, struct err *err);
+/* NULL: not ours. */
+struct partition *partition_find(const struct supervisor *s, uint16_t number);
+/* Redis' time from any reply that has it. */
+void note_redis_time(struct supervisor *s, int64_t redis_us);
+/* At most one line per partition and ALARM_EVERY_MS. */
+void partition_alarm(struct supervisor *s, struct partition *p, const char *message,
+                     const char *detail);
+
+/* --- batch.c --- */
+/* Reads what is new; a partition that lost something is closed and contributes nothing. */
+MUSTCHECK int batch_read(struct supervisor *s, struct err *err);
+void batch_clear(struct supervisor *s);
+/* Only what points to runs, before they are removed from the cache. */
+void batch_clear_runs(struct supervisor *s);
+/* SHA-256 of an entry's bytes. */
+void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1]);
+/* An entry of a reply of XRANGE. */
+MUSTCHECK int entry_of_reply(const redisReply *reply, uint16_t slot, int64_t *epoch,
+                             struct entry *entry);
+
+/* --- runs.c --- */
+void runs_init(struct runs *runs);
+void runs_clear(struct runs *runs);
+struct run *runs_get(const struct runs *runs, struct slice id);
+void runs_remove(struct runs *runs, struct run *run);
+/* Gives a run its graph. Without one its records say nothing: it becomes a stray. */
+MUSTCHECK int run_find_graph(struct supervisor *s, struct run *run, struct slice digest,
+                             struct err *err);
+/* Sets `run` of all records. */
+MUSTCHECK int runs_of_batch(struct supervisor *s, struct err *err);
+/* A borrowed graph, from the cache or the record; NULL with err (ERR_NOT_FOUND, …). */
+struct graph *graphs_get(struct supervisor *s, struct slice digest, struct err *err);
+void graphs_clear(struct graphs *graphs);
+
+/* --- expand.c --- */
+/* All records of the batch into the archive. */
+MUSTCHECK int expand_batch(struct supervisor *s, struct err *err);
+
+/* What a cancelled run's error is. */
+void cancelled_error_write(struct buf *out, struct slice by);
+
+/* --- after.c --- */
+/* What follows a commit, for the batch. Failing halfway is fine: the partitions are closed then, and
+ * opening them repeats it. */
+MUSTCHECK int after_commit(struct supervisor *s, struct err *err);
+/* The same for committed entries that the last owner left in the ledger. */
+MUSTCHECK int after_takeover(struct supervisor *s, struct partition *p, struct err *err);
+
+/* --- starts.c, commands.c --- */
+MUSTCHECK int starts_pass(struct supervisor *s, struct err *err);
+MUSTCHECK int commands_pass(struct supervisor *s, struct err *err);
+
+/* --- publish.c --- */
+MUSTCHECK int publish_pass(struct supervisor *s, struct err *err);
+/* Makes sure that workers find the graph. */
+MUSTCHECK int publish_graph(struct supervisor *s, const struct graph *graph, struct err *err);
+/* Redis may have lost it: all again. */
+void publish_forget(struct supervisor *s);
+
+/* --- registry.c --- */
+MUSTCHECK int registry_pass(struct supervisor *s, struct err *err);
+
+#endif
