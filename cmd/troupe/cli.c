@@ -60,9 +60,12 @@ int cli_print(struct cli *cli, struct buf *buf, int status)
     bool ended = buf->len == 0 || buf->data[buf->len - 1] == '\n';
     bool written = fwrite(buf_slice(buf).ptr, 1, buf->len, stdout) == buf->len &&
                    (ended || fputc('\n', stdout) != EOF) && fflush(stdout) == 0;
+    const int why = errno;
     buf_free(buf);
+    if (!written && why == EPIPE) /* the reader has seen enough: troupe ps | head */
+        return err_exit_code(ERR_IO);
     if (!written)
-        return cli_fail_with(cli, ERR_IO, "cannot write to stdout: %s", strerror(errno));
+        return cli_fail_with(cli, ERR_IO, "cannot write to stdout: %s", strerror(why));
     return status;
 }
 

@@ -1,10 +1,12 @@
 /* troupe doctor: is everything as it should be, and what to do if not. */
 #include "base/clock.h"
 #include "cli.h"
+#include "fleet.h"
 #include "protocol/redis.h"
 #include "store/store.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -13,6 +15,7 @@ enum {
     REDIS_TIMEOUT_MS = 3000,
     QUEUED_LONG_S = 30,
     LAG_LONG_S = 15,
+    MEMORY_TIGHT_PERCENT = 80,
 };
 
 enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_BAD, VERDICT_UNREACHABLE };
@@ -28,6 +31,8 @@ struct doctor {
     struct cli *cli;
     struct check checks[CHECKS_MOST];
     uint32_t count;
+    uint32_t workers; /* as Redis has them, if it could be asked */
+    bool workers_known;
 };
 
 static void add(struct doctor *doctor, const char *name, enum verdict verdict, const char *advice,
@@ -75,10 +80,56 @@ static void check_persistence(struct doctor *doctor, struct redis *redis)
     if (!reply)
         return; /* not permitted: nothing is known, nothing is said */
     bool aof = slice_eq_str(info_value(reply_slice(reply), "aof_enabled"), "1");
-    add(doctor, "persistence", aof ? VERDICT_OK : VERDICT_WARN,
-        "set appendonly yes: what Redis loses is executed again",
-        aof ? "append-only file on" : "no append-only file");
+    bool failing =
+        aof && !slice_eq_str(info_value(reply_slice(reply), "aof_last_write_status"), "ok");
+    add(doctor, "persistence",
+        failing ? VERDICT_BAD
+        : aof   ? VERDICT_OK
+                : VERDICT_WARN,
+        failing ? "look at Redis' log and its disk"
+                : "set appendonly yes: runs under way are lost when Redis restarts without it",
+        "%s",
+        failing ? "the append-only file cannot be written"
+        : aof   ? "append-only file on"
+                : "no append-only file");
     freeReplyObject(reply);
+}
+
+static uint64_t info_number(struct slice info, const char *name)
+{
+    char text[24] = "";
+    struct slice value = info_value(info, name);
+    if (value.len < sizeof text)
+        memcpy(text, value.ptr, value.len);
+    return strtoull(text, NULL, 10);
+}
+
+/* That the policy is noeviction was a condition for connecting. */
+static void check_memory(struct doctor *doctor, struct redis *redis)
+{
+    struct err err = ERR_INIT;
+    redisReply *reply = redis_words(redis, &err, "INFO", "memory", NULL);
+    if (!reply)
+        return;
+    const struct slice info = reply_slice(reply);
+    const uint64_t used = info_number(info, "used_memory"), most = info_number(info, "maxmemory");
+    const bool tight = most > 0 && used > most / 100 * MEMORY_TIGHT_PERCENT;
+    char limit[40] = "no limit of its own";
+    if (most > 0)
+        (void)snprintf(limit, sizeof limit, "%llu MiB at most", (unsigned long long)(most >> 20));
+    add(doctor, "memory", tight ? VERDICT_WARN : VERDICT_OK,
+        "raise maxmemory, or see what waits: 'troupe queues'", "%llu MiB used, %s, policy %.*s",
+        (unsigned long long)(used >> 20), limit, SLICE_ARG(info_value(info, "maxmemory_policy")));
+    freeReplyObject(reply);
+}
+
+static const char *redis_advice(enum err_code code)
+{
+    if (code == ERR_REFUSED)
+        return "it is there and refuses us: change what it names, or the password in "
+               "TROUPE_REDIS_URL";
+    return code == ERR_USAGE ? "correct --redis-url or TROUPE_REDIS_URL"
+                             : "start it, or correct --redis-url or TROUPE_REDIS_URL";
 }
 
 static void check_redis(struct doctor *doctor)
@@ -87,8 +138,7 @@ static void check_redis(struct doctor *doctor)
     struct redis *redis =
         redis_new(settings_string(&doctor->cli->settings, "redis-url"), REDIS_TIMEOUT_MS, &err);
     if (!redis || redis_connect(redis, &err) != 0) {
-        add(doctor, "redis", VERDICT_UNREACHABLE, "check --redis-url or TROUPE_REDIS_URL", "%s",
-            err.message);
+        add(doctor, "redis", VERDICT_UNREACHABLE, redis_advice(err.code), "%s", err.message);
         redis_free(redis);
         return;
     }
@@ -97,7 +147,9 @@ static void check_redis(struct doctor *doctor)
         SLICE_ARG(reply ? info_value(reply_slice(reply), "redis_version") : SLICE("unknown")));
     if (reply)
         freeReplyObject(reply);
+    check_memory(doctor, redis);
     check_persistence(doctor, redis);
+    doctor->workers_known = fleet_count(redis, 0, &doctor->workers, &err) == 0;
     redis_free(redis);
 }
 
@@ -120,6 +172,16 @@ static void check_queued(struct doctor *doctor, const struct store_health *healt
     buf_free(&text);
 }
 
+static void check_archive(struct doctor *doctor, int64_t lag_us)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    duration_write(&text, lag_us);
+    add(doctor, "archive", lag_us > LAG_LONG_S * INT64_C(1000000) ? VERDICT_WARN : VERDICT_OK,
+        "see the supervisor's log", "caught up %s ago", buf_ok(&text) ? text.data : "?");
+    buf_free(&text);
+}
+
 static void check_health(struct doctor *doctor, const struct store_health *health)
 {
     bool fixed = health->partitions > 0;
@@ -131,14 +193,27 @@ static void check_health(struct doctor *doctor, const struct store_health *healt
                                  : "wait for a lease to lapse; else see the supervisors' logs",
         fixed ? "%u alive, %u of %u partitions owned" : "%u alive, no partitions yet",
         health->supervisors, health->owned, health->partitions);
-    add(doctor, "workers", health->workers == 0 ? VERDICT_BAD : VERDICT_OK,
-        "start troupe-worker: nothing but a worker executes nodes", "%u alive", health->workers);
-    if (health->supervisors > 0) {
-        bool late = health->archive_lag_us > LAG_LONG_S * INT64_C(1000000);
-        add(doctor, "archive", late ? VERDICT_WARN : VERDICT_OK, "see the supervisor's log",
-            "last caught up %lld s ago", (long long)(health->archive_lag_us / 1000000));
-    }
+    const uint32_t workers = doctor->workers_known ? doctor->workers : health->workers;
+    add(doctor, "workers", workers == 0 ? VERDICT_BAD : VERDICT_OK,
+        "start troupe-worker: nothing but a worker executes nodes", "%u alive", workers);
+    if (health->supervisors > 0)
+        check_archive(doctor, health->archive_lag_us);
     check_queued(doctor, health);
+}
+
+static const char *postgres_advice(enum err_code code)
+{
+    switch ((int)code) {
+    case ERR_USAGE:
+        return NULL; /* it says all */
+    case ERR_UNREACHABLE:
+        return "start it, or correct --database-url or TROUPE_DATABASE_URL";
+    case ERR_REFUSED:
+        return "make what is missing (createdb, 'troupe migrate'), or correct user, password and "
+               "name in TROUPE_DATABASE_URL";
+    default:
+        return "use the programs of the version that ran 'troupe migrate'";
+    }
 }
 
 static void check_record(struct doctor *doctor)
@@ -148,9 +223,8 @@ static void check_record(struct doctor *doctor)
     struct store *store = cli_store(doctor->cli, &err);
     if (!store) {
         bool away = err.code == ERR_UNREACHABLE || err.code == ERR_REFUSED || err.code == ERR_USAGE;
-        add(doctor, "postgres", away ? VERDICT_UNREACHABLE : VERDICT_BAD,
-            "check --database-url or TROUPE_DATABASE_URL, and that 'troupe migrate' has run", "%s",
-            err.message);
+        add(doctor, "postgres", away ? VERDICT_UNREACHABLE : VERDICT_BAD, postgres_advice(err.code),
+            "%s", err.message);
         return;
     }
     add(doctor, "postgres", VERDICT_OK, NULL, "reachable, tables up to date");

@@ -31,26 +31,24 @@ static void add_row(struct table *table, const struct store_run *run, int64_t no
     struct buf text;
     buf_init(&text, 0);
     table_add(table, STYLE_PLAIN, run->run_id);
-    table_add(table, STYLE_BOLD, run->workflow);
-    buf_int(&text, run->version);
-    table_add(table, STYLE_PLAIN, buf_slice(&text));
     table_add(table, style_of(run->status), slice_str(run_status_name(run->status)));
-    buf_reset(&text);
     duration_write(&text, now_us > run->submitted_us ? now_us - run->submitted_us : 0);
-    buf_str(&text, " ago");
     table_add(table, STYLE_DIM, buf_slice(&text));
     buf_reset(&text);
     if (run->started_us)
         duration_write(&text, (run->ended_us ? run->ended_us : now_us) - run->started_us);
     table_add(table, STYLE_PLAIN, buf_slice(&text));
+    buf_reset(&text);
+    buf_slice_append(&text, run->workflow);
+    buf_printf(&text, " v%lld", (long long)run->version);
+    table_add(table, STYLE_BOLD, buf_slice(&text));
     buf_free(&text);
 }
 
 static void write_table(struct cli *cli, const struct store_run *runs, uint32_t count,
                         struct buf *out)
 {
-    static const char *const headings[] = {"RUN",    "WORKFLOW", "VERSION",
-                                           "STATUS", "ACCEPTED", "DURATION"};
+    static const char *const headings[] = {"RUN", "STATUS", "AGE", "DURATION", "WORKFLOW"};
     struct table table;
     const int64_t now_us = clock_wall_us(&clock_system);
     table_init(&table, &cli->arena, headings, ARRAY_LEN(headings));

@@ -8,6 +8,7 @@
 #include "protocol/redis.h"
 #include "view.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,8 +156,7 @@ static int find_workflow(struct request *request, const char *argument)
     int status = 0;
     if (is_file(argument)) {
         status = definition_for_deploy(cli, argument, &definition);
-        if (status == 0 &&
-            store_deploy(request->store, definition.graph, definition.source, &version, &err) != 0)
+        if (status == 0 && definition_deploy(cli, request->store, &definition, &version, &err) != 0)
             status = cli_fail(cli, &err);
         if (status == 0)
             name = definition.graph->name;
@@ -175,10 +175,29 @@ static int final_status(enum run_status status)
     return status == RUN_COMPLETED ? 0 : EXIT_RUN_FAILED;
 }
 
+/* With -o json: the run as it is now. */
+static void print_unfinished(struct request *request)
+{
+    struct store_run run;
+    struct err err = ERR_INIT;
+    struct buf out;
+    if (!request->cli->json)
+        return;
+    if (store_run_get(request->store, slice_str(request->id_text), &request->cli->arena, &run,
+                      &err) != 0) {
+        cli_note(request->cli, "%s", err.message);
+        return;
+    }
+    buf_init(&out, OUTPUT_BYTES_MOST);
+    view_write_run(&out, &run, false);
+    (void)cli_print(request->cli, &out, 0); /* a failure is told, and the status is taken */
+}
+
 static int say_end(struct request *request, enum follow_end end, const struct err *err)
 {
     switch (end) {
     case FOLLOW_TIMEOUT:
+        print_unfinished(request);
         return cli_fail_with(request->cli, ERR_TIMEOUT,
                              "run %s has not ended yet; it goes on: troupe show %s",
                              request->id_text, request->id_text);
@@ -219,11 +238,19 @@ static int watch(struct request *request, struct follow *follow, struct arena *a
     struct cli *cli = request->cli;
     struct view view;
     struct err err = ERR_INIT;
+    const bool lines = !cli->json && !cli->out.tty;
+    if (lines)
+        (void)printf("run %s\n", request->id_text);
     enum follow_end end = follow_watch(follow, arena, &view, &err);
     if (end != FOLLOW_FINAL)
         return say_end(request, end, &err);
     struct buf out;
     buf_init(&out, OUTPUT_BYTES_MOST);
+    if (lines) {
+        buf_printf(&out, "run %s ", request->id_text);
+        view_write_outcome(&out, &view.run, &cli->out);
+        buf_char(&out, '\n');
+    }
     if (cli->json)
         view_write_run(&out, &view.run, false);
     else

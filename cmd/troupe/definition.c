@@ -1,10 +1,12 @@
 /* definition: reading, compiling, reporting. */
 #include "definition.h"
 #include "base/utf8.h"
+#include "protocol/publication.h"
+#include "protocol/redis.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { REPORT_BYTES_MOST = 4 << 20, EXCERPT_MARGIN = 4 };
+enum { REDIS_TIMEOUT_MS = 3000, REPORT_BYTES_MOST = 4 << 20, EXCERPT_MARGIN = 4 };
 
 int definition_read(struct cli *cli, const char *path, struct definition *definition,
                     struct err *err)
@@ -150,4 +152,34 @@ int definition_for_deploy(struct cli *cli, const char *path, struct definition *
                   definition->path, name);
     definition_free(definition);
     return EXIT_INVALID;
+}
+
+/* --- deploying --- */
+
+static int publish(struct cli *cli, const struct graph *graph, int64_t version, struct err *err)
+{
+    const struct publication item = {.name = graph->name,
+                                     .digest = slice_str(graph->digest),
+                                     .version = version,
+                                     .latest = true};
+    struct redis *redis =
+        redis_new(settings_string(&cli->settings, "redis-url"), REDIS_TIMEOUT_MS, err);
+    if (!redis)
+        return -1;
+    int result = publish_canonical(redis, item.digest, graph->canonical, err);
+    if (result == 0)
+        result = publish_names(redis, &item, 1, err);
+    redis_free(redis);
+    return result;
+}
+
+int definition_deploy(struct cli *cli, struct store *store, const struct definition *definition,
+                      struct store_version *version, struct err *err)
+{
+    struct err away = ERR_INIT;
+    if (store_deploy(store, definition->graph, definition->source, version, err) != 0)
+        return -1;
+    if (publish(cli, definition->graph, version->version, &away) != 0)
+        cli_note(cli, "stored, and not yet published: %s (a supervisor will)", away.message);
+    return 0;
 }

@@ -28,6 +28,12 @@ void definition_write_findings(const struct definition *definition, const struct
 MUSTCHECK int definition_for_deploy(struct cli *cli, const char *path,
                                     struct definition *definition);
 
+/* Stores it as a version of its name and publishes it, so that producers who speak to Redis alone may
+ * name it at once. Redis being away is only noted: a supervisor publishes too. */
+MUSTCHECK int definition_deploy(struct cli *cli, struct store *store,
+                                const struct definition *definition, struct store_version *version,
+                                struct err *err);
+
 /* The line of source in which line `line` is, with a caret under `column`; nothing when there is no
  * such line. For expressions too. */
 void excerpt_write(struct buf *out, struct slice source, uint32_t line, uint32_t column,

@@ -1,6 +1,7 @@
 /* dev_ready: bringing everything up, by conditions and never by the clock. */
 #include "base/clock.h"
 #include "dev.h"
+#include "fleet.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
 #include "store/store.h"
@@ -117,45 +118,24 @@ static int migrate(struct dev *dev, struct err *err)
     return result;
 }
 
-/* Leases in one partition that have not lapsed, -1 on failure. */
-static int count_leases(struct redis *redis, uint16_t partition, int64_t now_ms, struct err *err)
-{
-    char key[KEY_MAX];
-    (void)key_workers(key, partition);
-    redisReply *leases = redis_words(redis, err, "HVALS", key, NULL);
-    if (!leases)
-        return -1;
-    int held = 0;
-    for (size_t i = 0; leases->type == REDIS_REPLY_ARRAY && i < leases->elements; i++) {
-        const redisReply *lease = leases->element[i]; /* session|lease */
-        const char *bar = lease->type == REDIS_REPLY_STRING ? strchr(lease->str, '|') : NULL;
-        held += bar && strtoll(bar + 1, NULL, 10) > now_ms;
-    }
-    freeReplyObject(leases);
-    return held;
-}
-
 /* Every partition opened by the supervisor, and every worker known to each of them. */
 static enum readiness look_fleet_on(struct dev *dev, struct redis *redis, struct err *err)
 {
     char key[KEY_MAX];
     (void)key_meta(key, 0);
     redisReply *count = redis_words(redis, err, "HGET", key, "partitions", NULL);
-    redisReply *time = redis_words(redis, err, "TIME", NULL);
     long long partitions =
         count && count->type == REDIS_REPLY_STRING ? strtoll(count->str, NULL, 10) : 0;
-    int64_t now_ms = time && time->type == REDIS_REPLY_ARRAY && time->elements == 2
-                         ? strtoll(time->element[0]->str, NULL, 10) * 1000
-                         : 0;
     freeReplyObject(count);
-    freeReplyObject(time);
-    enum readiness found = partitions > 0 && now_ms > 0 ? READY : NOT_READY;
+    enum readiness found = partitions > 0 ? READY : NOT_READY;
     for (long long p = 0; p < partitions && found == READY; p++) {
         (void)key_meta(key, (uint16_t)p);
         redisReply *epoch = redis_words(redis, err, "HGET", key, "epoch", NULL);
         bool open = epoch && epoch->type == REDIS_REPLY_STRING;
         freeReplyObject(epoch);
-        if (!open || count_leases(redis, (uint16_t)p, now_ms, err) < (int)dev->worker_count)
+        uint32_t workers = 0;
+        if (!open || fleet_count(redis, (uint16_t)p, &workers, err) != 0 ||
+            workers < dev->worker_count)
             found = NOT_READY;
     }
     return found;

@@ -25,6 +25,10 @@ static int unknown_command(const char *name)
     suggest_init(&suggest, slice_str(name));
     for (uint32_t i = 0; i < cli_command_count; i++)
         suggest_offer(&suggest, slice_str(cli_commands[i].name));
+    if (*name == '-') {
+        suggest_offer(&suggest, SLICE("--help"));
+        suggest_offer(&suggest, SLICE("--version"));
+    }
     (void)fprintf(stderr, "troupe: unknown %s '%s'", *name == '-' ? "option" : "command", name);
     if (suggest.best.ptr)
         (void)fprintf(stderr, "; did you mean '%.*s'?", SLICE_ARG(suggest.best));

@@ -82,6 +82,8 @@ void table_write(const struct table *table, const struct term *term, struct buf 
                 row ? &table->cells[(row - 1) * table->columns + i] : &heading;
             write_cell(out, term, cell, widths[i], i + 1 == table->columns, &used);
         }
+        while (out->len > 0 && out->data[out->len - 1] == ' ')
+            out->len--; /* of a last cell that is empty */
         buf_char(out, '\n');
     }
 }

@@ -142,7 +142,9 @@ void duration_write(struct buf *out, int64_t us)
 {
     us = us < 0 ? 0 : us;
     int64_t ms = us / 1000, s = ms / 1000;
-    if (us < 9950)
+    if (us < 1000)
+        buf_printf(out, "%lld us", (long long)us);
+    else if (us < 9950)
         buf_printf(out, "%.1f ms", (double)us / 1e3);
     else if (us < 999500)
         buf_printf(out, "%lld ms", (long long)((us + 500) / 1000));

@@ -43,7 +43,7 @@ uint32_t text_fit(struct buf *out, struct slice text, uint32_t most, bool unicod
 void text_plain(struct buf *out, struct slice text);
 void text_pad(struct buf *out, uint32_t count);
 
-/* "312 ms", "1.24 s", "2m03s", "1h05m", "3d04h". */
+/* "48 us", "312 ms", "1.24 s", "2m03s", "1h05m", "3d04h". */
 void duration_write(struct buf *out, int64_t duration_us);
 /* "12:34:56", "12:34:56.123" with milliseconds: UTC. */
 void time_of_day_write(struct buf *out, int64_t wall_us, bool with_ms);

@@ -61,6 +61,9 @@ void view_write_timeline(struct buf *out, const struct view *view, struct arena 
 /* Error, input, output, as far as there are any. lines_most: of each value; 0: all. */
 void view_write_values(struct buf *out, const struct view *view, struct arena *arena,
                        const struct term *term, uint32_t lines_most, bool with_input);
+/* "http at fetch (attempt 3): message" of an error's JSON. */
+void view_write_error(struct buf *out, struct slice error, struct arena *arena,
+                      const struct term *term, bool with_node);
 /* "completed in 1.24 s". */
 void view_write_outcome(struct buf *out, const struct store_run *run, const struct term *term);
 

@@ -152,9 +152,8 @@ void view_write_timeline(struct buf *out, const struct view *view, struct arena 
     }
 }
 
-/* "fetch: http (attempt 3): message" of an error's JSON. */
-static void write_error(struct buf *out, struct slice error, struct arena *arena,
-                        const struct term *term)
+void view_write_error(struct buf *out, struct slice error, struct arena *arena,
+                      const struct term *term, bool with_node)
 {
     struct json_doc doc;
     struct json_error fault;
@@ -173,7 +172,7 @@ static void write_error(struct buf *out, struct slice error, struct arena *arena
         text_plain(out, json_string(code, arena));
         style_end(out, term->colour, STYLE_RED);
     }
-    if (json_present(node) && json_type(node) == JSON_STRING) {
+    if (with_node && json_present(node) && json_type(node) == JSON_STRING) {
         buf_str(out, " at ");
         style_begin(out, term->colour, STYLE_BOLD);
         text_plain(out, json_string(node, arena));
@@ -209,7 +208,7 @@ void view_write_values(struct buf *out, const struct view *view, struct arena *a
     buf_char(out, '\n');
     if (run->error.ptr) {
         style_str(out, term->colour, STYLE_DIM, "error   ");
-        write_error(out, run->error, arena, term);
+        view_write_error(out, run->error, arena, term, true);
         buf_char(out, '\n');
     }
     if (with_input && run->input.ptr)

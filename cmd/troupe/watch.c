@@ -28,9 +28,10 @@ struct watch {
     struct follow *follow;
     struct strmap seen; /* "node\0scope" -> struct seen, owned */
     struct buf frame;
-    uint32_t lines; /* on the screen, of the last frame */
-    bool hidden;    /* the cursor is */
-    bool failed;    /* no memory */
+    uint32_t lines;  /* on the screen, of the last frame */
+    bool hidden;     /* the cursor is */
+    int64_t last_us; /* of the last event that had a time */
+    bool failed;     /* no memory */
 };
 
 static struct seen *seen_of(struct watch *watch, const struct lane *lane)
@@ -67,11 +68,16 @@ static void keep_started(struct lane *lane, const struct seen *seen)
 
 /* --- a line per event --- */
 
-static void write_event(struct buf *out, const struct view_node *node, int64_t now_us)
+static void write_event(struct watch *watch, const struct view_node *node, int64_t now_us,
+                        struct arena *arena)
 {
+    struct buf *out = &watch->frame;
     const struct lane *lane = &node->lane;
     int64_t at_us = lane->ended_us ? lane->ended_us : lane->started_us;
-    time_of_day_write(out, at_us ? at_us : now_us, true);
+    if (at_us == 0) /* skipped: together with what was decided before it */
+        at_us = watch->last_us ? watch->last_us : now_us;
+    watch->last_us = at_us;
+    time_of_day_write(out, at_us, true);
     buf_printf(out, "  %.*s%s%.*s  %s", SLICE_ARG(lane->node_id), lane->scope.len ? " " : "",
                SLICE_ARG(lane->scope),
                lane->state == LANE_RUNNING ? "started" : lane_state_name(lane->state));
@@ -83,7 +89,7 @@ static void write_event(struct buf *out, const struct view_node *node, int64_t n
         buf_printf(out, "  attempt %u", lane->attempts);
     if (node->error.ptr) {
         buf_str(out, "  ");
-        text_plain(out, node->error);
+        view_write_error(out, node->error, arena, &watch->follow->cli->out, false);
     }
     buf_char(out, '\n');
 }
@@ -97,7 +103,7 @@ static void write_event_json(struct buf *out, struct slice run_id, const struct 
     buf_str(out, "}\n");
 }
 
-static void write_events(struct watch *watch, struct view *view)
+static void write_events(struct watch *watch, struct view *view, struct arena *arena)
 {
     for (uint32_t i = 0; i < view->count; i++) {
         struct view_node *node = &view->nodes[i];
@@ -112,7 +118,7 @@ static void write_events(struct watch *watch, struct view *view)
         if (watch->follow->cli->json)
             write_event_json(&watch->frame, view->run.run_id, node);
         else
-            write_event(&watch->frame, node, view->now_us);
+            write_event(watch, node, view->now_us, arena);
     }
 }
 
@@ -179,7 +185,7 @@ static int look(struct watch *watch, struct arena *arena, struct view *view, str
     if (follow->cli->out.tty && !follow->cli->json)
         write_frame(watch, view, arena);
     else
-        write_events(watch, view);
+        write_events(watch, view, arena);
     return flush(watch, err);
 }
 

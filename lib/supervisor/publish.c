@@ -6,11 +6,12 @@
  */
 #include "base/log.h"
 #include "protocol/keys.h"
+#include "protocol/publication.h"
 #include "supervisor/state.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { GRAPH_KEPT_S = 86400, WANTED_MOST = 100, NAMES_PER_CALL = 500 };
+enum { WANTED_MOST = 100, NAMES_PER_CALL = 500 };
 
 static const char mark_field[] = "!published";
 
@@ -26,19 +27,8 @@ void publish_forget(struct supervisor *s)
 static int set_graph(struct supervisor *s, struct slice digest, struct slice canonical,
                      struct err *err)
 {
-    char key[KEY_MAX];
-    struct command command;
-    command_init(&command);
-    command_begin(&command, "SET");
-    command_arg(&command, key_graph(key, digest));
-    command_arg(&command, canonical);
-    command_arg_str(&command, "EX");
-    command_arg_int(&command, GRAPH_KEPT_S);
-    redisReply *reply = redis_call(s->redis, &command, err);
-    command_free(&command);
-    if (!reply)
+    if (publish_canonical(s->redis, digest, canonical, err) != 0)
         return -1;
-    freeReplyObject(reply);
     return strmap_put(&s->published, digest, s) == 0
                ? 0
                : err_set(err, ERR_LIMIT, "no memory to publish a graph");
@@ -68,46 +58,16 @@ static bool is_latest(const struct store_workflow *items, uint32_t count, uint32
     return i + 1 == count || !slice_eq(items[i].name, items[i + 1].name);
 }
 
-static void add_name(struct command *command, const struct store_workflow *item, bool latest)
-{
-    struct buf text;
-    buf_init(&text, 0);
-    buf_slice_append(&text, item->name);
-    buf_char(&text, '@');
-    buf_int(&text, item->version);
-    command_arg(command, buf_slice(&text));
-    command_arg(command, item->digest);
-    if (latest) {
-        command_arg(command, item->name);
-        size_t begin = text.len;
-        buf_int(&text, item->version);
-        buf_char(&text, ' ');
-        buf_slice_append(&text, item->digest);
-        struct slice value = buf_slice(&text);
-        command_arg(command, slice_of(value.ptr + begin, value.len - begin));
-    }
-    if (!buf_ok(&text))
-        command->args.failed = true;
-    buf_free(&text);
-}
-
 static int send_names(struct supervisor *s, const struct store_workflow *items, uint32_t count,
                       uint32_t begin, uint32_t end, struct err *err)
 {
-    struct command command;
-    command_init(&command);
-    command_begin(&command, "HSET");
-    command_arg_str(&command, KEY_WORKFLOWS);
+    struct publication names[NAMES_PER_CALL];
     for (uint32_t i = begin; i < end; i++)
-        add_name(&command, &items[i], is_latest(items, count, i));
-    redisReply *reply = command_ok(&command) ? redis_call(s->redis, &command, err) : NULL;
-    if (!reply && err->code == ERR_NONE)
-        err_set(err, ERR_LIMIT, "no memory to publish %u names", end - begin);
-    command_free(&command);
-    if (!reply)
-        return -1;
-    freeReplyObject(reply);
-    return 0;
+        names[i - begin] = (struct publication){.name = items[i].name,
+                                                .digest = items[i].digest,
+                                                .version = items[i].version,
+                                                .latest = is_latest(items, count, i)};
+    return publish_names(s->redis, names, end - begin, err);
 }
 
 /* Graphs before the names that lead to them, the mark last. */
@@ -139,6 +99,39 @@ static int publish_all(struct supervisor *s, struct err *err)
     s->versions_seen = versions;
     s->publish_due_us = now_us(s) + PUBLISH_EVERY_MS * INT64_C(1000);
     return 0;
+}
+
+/* The inbox: workers read it as a group, which must be there before they do. */
+static int make_inbox(struct supervisor *s, struct err *err)
+{
+    struct command command;
+    redisReply *reply;
+    command_init(&command);
+    command_begin(&command, "XGROUP");
+    command_arg_str(&command, "CREATE");
+    command_arg_str(&command, KEY_RUNS);
+    command_arg_str(&command, KEY_GROUP);
+    command_arg_str(&command, "0"); /* what is there already is not passed over */
+    command_arg_str(&command, "MKSTREAM");
+    int result = redis_pipeline(s->redis, &command, 1, &reply, err);
+    command_free(&command);
+    if (result != 0)
+        return -1;
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "BUSYGROUP", 9) != 0)
+        result = err_set(err, ERR_UNREACHABLE, "Redis: %s", reply->str);
+    freeReplyObject(reply);
+    return result;
+}
+
+/* Somebody may have removed it: producers and operators can. */
+static int check_inbox(struct supervisor *s, struct err *err)
+{
+    redisReply *reply = redis_words(s->redis, err, "EXISTS", KEY_RUNS, NULL);
+    if (!reply)
+        return -1;
+    bool there = reply->type == REDIS_REPLY_INTEGER && reply->integer > 0;
+    freeReplyObject(reply);
+    return there && s->published_ms != 0 ? 0 : make_inbox(s, err);
 }
 
 /* Whether Redis still has what we published. */
@@ -207,7 +200,8 @@ int publish_pass(struct supervisor *s, struct err *err)
     if (now_us(s) < s->names_due_us)
         return 0;
     s->names_due_us = now_us(s) + NAMES_EVERY_MS * INT64_C(1000);
-    if (archive_version_count(s->store, &versions, err) != 0 || check_mark(s, &ours, err) != 0)
+    if (check_inbox(s, err) != 0 || archive_version_count(s->store, &versions, err) != 0 ||
+        check_mark(s, &ours, err) != 0)
         return -1;
     if (!ours || now_us(s) >= s->publish_due_us) {
         publish_forget(s); /* graphs too: they expire, or were lost */

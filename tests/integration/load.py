@@ -164,12 +164,67 @@ class Load:
             assert executed[run] == count, (run, shape, executed[run])
 
 
+# --- What the record must satisfy ---
+
+
+def none(stack, what, query):
+    """A query that looks for what must not be there."""
+    rows = stack.sql(query + " limit 5")
+    assert not rows, "%s: %s" % (what, rows)
+
+
+def check_record(stack):
+    """The invariants of the record, for every run in it."""
+    none(stack, "events with gaps",
+         "select run_id::text, count(*), min(event), max(event) from event_log group by 1 "
+         "having min(event) <> 1 or max(event) <> count(*)")
+    none(stack, "runs that count other events than the log has",
+         "select r.run_id::text, r.events, count(l.event) from run r left join event_log l "
+         "using (run_id) group by 1, 2 having r.events <> count(l.event)")
+    none(stack, "ended runs whose deltas do not sum to 0",
+         "select r.run_id::text, sum(l.delta) from run r join event_log l using (run_id) "
+         "where r.ended_at is not null group by 1 having sum(l.delta) <> 0")
+    none(stack, "counters below 0",
+         "select run_id::text, event, counter from (select run_id, event, sum(delta) over "
+         "(partition by run_id order by event) as counter from event_log) c where counter < 0")
+    none(stack, "tokens settled twice",
+         "select run_id::text, token, count(*) from applied_keys group by 1, 2 having count(*) > 1")
+    none(stack, "executions whose token the log does not have",
+         "select e.run_id::text, e.node_id, e.token from node_executions e where e.status in "
+         "('completed', 'failed') and not exists (select 1 from event_log l where "
+         "l.run_id = e.run_id and l.token = e.token and l.node_index = e.node_index "
+         "and l.scope = e.scope and l.attempt = e.attempt)")
+    none(stack, "runs whose last event says another status",
+         "select r.run_id::text, r.status, l.status from run r join event_log l on "
+         "l.run_id = r.run_id and l.event = r.events where r.status <> l.status")
+    none(stack, "ended runs with the wrong of output and error",
+         "select run_id::text, status from run where (status = 'completed') <> (output is not null) "
+         "or (status in ('failed', 'cancelled')) <> (error is not null)")
+    none(stack, "ledger entries with gaps",
+         "select partition, epoch, min(seq), max(seq), count(*) from (select distinct partition, "
+         "epoch, seq from event_log union select partition, epoch, seq from rejected_request) e "
+         "group by 1, 2 having max(seq) > (select seq from partition_state s "
+         "where s.partition = e.partition and s.epoch = e.epoch)")
+
+
+def check_order(stack):
+    """A successor starts no earlier than each predecessor that was executed ended."""
+    none(stack, "started before a predecessor ended",
+         "select b.run_id::text, a.node_id, b.node_id from run r join graph g using (digest) "
+         "cross join lateral json_array_elements(g.canonical::json -> 'edges') e "
+         "join node_executions a on a.run_id = r.run_id and a.node_id = e ->> 'from' "
+         "join node_executions b on b.run_id = r.run_id and b.node_id = e ->> 'to' "
+         "where b.started_at < a.ended_at")
+
+
 # --- What is left in Redis ---
 
 
 def left_in_redis(stack):
     """What should not be there once every run has ended and is archived; {} when all is well."""
     client = stack.redis_client()
+    committed = dict(stack.sql(
+        "select partition, epoch || '-' || seq from partition_state where seq > 0"))
     left = {}
     runs = client.keys("troupe:{*}:run:*")
     if runs:
@@ -185,9 +240,8 @@ def left_in_redis(stack):
             left[ledger] = "%d entries" % client.xlen(ledger)
             continue
         last = client.xrevrange(ledger, count=1)
-        archived = client.hget(ledger.replace(":ledger", ":meta"), "archived")
-        if last and last[0][0] != archived:
-            left[ledger] = "has %s, archived is %s" % (last[0][0], archived)
+        if last and last[0][0] != committed.get(int(ledger[len("troupe:{"):].split("}")[0])):
+            left[ledger] = "has %s, committed is %s" % (last[0][0], committed)
     return left
 
 
