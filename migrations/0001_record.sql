@@ -6,6 +6,7 @@
 -- One row, made when the number of partitions is fixed: by the first supervisor or the first run.
 create table namespace (
     singleton boolean primary key default true check (singleton),
+    id uuid not null default gen_random_uuid(), -- also in Redis, as troupe:record
     partitions integer not null check (partitions between 1 and 65536),
     created_at timestamptz not null default now()
 );

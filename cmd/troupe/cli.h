@@ -76,8 +76,8 @@ int cli_fail_with(const struct cli *cli, enum err_code code, const char *format,
 /* A line on stderr, "troupe: …". */
 void cli_note(const struct cli *cli, const char *format, ...) PRINTF(2, 3);
 /* Writes the buffer to stdout (with a newline if there is none at its end) and frees it; returns
- * `status`, or an exit status of its own when memory was short or stdout cannot be written (in silence
- * when its reader has gone). */
+ * `status`, or an exit status of its own when memory was short or stdout cannot be written; in
+ * silence when its reader has gone. */
 int cli_print(struct cli *cli, struct buf *buf, int status);
 
 /* A connection to the record of --database-url, checked for its schema. NULL with *err filled. */

@@ -103,10 +103,10 @@ static int run_cases(struct cli *cli, const char *path)
                              path, strerror(errno));
     int result = cel_run_cases(in, cli->json ? stderr : stdout, &passed, &failed);
     (void)fclose(in);
+    if (result != 0)
+        return cli_fail_with(cli, ERR_INVALID, "%s: a line is no case", path);
     if (cli->json)
         (void)printf("{\"passed\":%u,\"failed\":%u}\n", passed, failed);
-    if (result != 0)
-        return EXIT_INVALID;
     return fflush(stdout) != 0 ? err_exit_code(ERR_IO) : failed > 0 ? EXIT_RUN_FAILED : 0;
 }
 

@@ -203,17 +203,14 @@ static void check_health(struct doctor *doctor, const struct store_health *healt
 
 static const char *postgres_advice(enum err_code code)
 {
-    switch ((int)code) {
-    case ERR_USAGE:
+    if (code == ERR_USAGE)
         return NULL; /* it says all */
-    case ERR_UNREACHABLE:
+    if (code == ERR_UNREACHABLE)
         return "start it, or correct --database-url or TROUPE_DATABASE_URL";
-    case ERR_REFUSED:
+    if (code == ERR_REFUSED)
         return "make what is missing (createdb, 'troupe migrate'), or correct user, password and "
                "name in TROUPE_DATABASE_URL";
-    default:
-        return "use the programs of the version that ran 'troupe migrate'";
-    }
+    return "use the programs of the version that ran 'troupe migrate'";
 }
 
 static void check_record(struct doctor *doctor)

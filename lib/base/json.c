@@ -229,3 +229,27 @@ void json_minify(struct buf *buf, struct json_ref ref)
     }
     append_dense(buf, text + done, text + nodes[ref.index].end);
 }
+
+uint32_t json_text_depth(struct slice text)
+{
+    uint32_t depth = 0, most = 0;
+    for (size_t at = 0; at < text.len; at++) {
+        switch (text.ptr[at]) {
+        case '"':
+            for (at++; at < text.len && text.ptr[at] != '"'; at++)
+                at += text.ptr[at] == '\\';
+            break;
+        case '{':
+        case '[':
+            most = ++depth > most ? depth : most;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            break;
+        default:
+            break;
+        }
+    }
+    return most;
+}

@@ -75,6 +75,8 @@ extern const struct json_limits json_default_limits;
 struct json_error {
     uint32_t offset; /* into the text */
     struct json_position position;
+    bool
+        out_of_memory; /* nothing is known about the text: an allocation failed, or the arena's cap */
     char message[160]; /* "expected ',' or '}' after a member" */
 };
 
@@ -141,6 +143,10 @@ bool json_string_eq(struct json_ref ref, struct slice bytes);
 
 /* Appends the node's text without insignificant white space; number and string text are kept. */
 void json_minify(struct buf *buf, struct json_ref ref);
+
+/* How deep valid JSON text nests: 0 for a scalar. What is put together from values is readable again
+ * only up to json_default_limits.max_depth. */
+uint32_t json_text_depth(struct slice text);
 
 /* --- writing --- */
 

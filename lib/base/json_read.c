@@ -45,8 +45,16 @@ static int fail_at(struct reader *reader, const char *fault, const char *format,
     va_start(args, format);
     (void)vsnprintf(error->message, sizeof(error->message), format, args);
     va_end(args);
+    error->out_of_memory = false;
     error->offset = offset > UINT32_MAX ? UINT32_MAX : (uint32_t)offset;
     error->position = json_offset_position(reader->text, offset);
+    return -1;
+}
+
+static int fail_memory(struct reader *reader)
+{
+    (void)fail_at(reader, reader->at, "out of memory");
+    reader->error->out_of_memory = true;
     return -1;
 }
 
@@ -68,7 +76,7 @@ static int more_nodes(struct reader *reader)
     reader->memory.len = reader->count * sizeof(struct json_node);
     size_t more = (reader->count ? 1 : FIRST_NODES) * sizeof(struct json_node);
     if (!buf_reserve(&reader->memory, more))
-        return fail_at(reader, reader->at, "out of memory");
+        return fail_memory(reader);
     reader->nodes = (struct json_node *)(void *)reader->memory.data;
     size_t room = (reader->memory.size - 1) / sizeof(struct json_node);
     reader->room = room < reader->limits.max_nodes ? (uint32_t)room : reader->limits.max_nodes;
@@ -227,7 +235,7 @@ static int close_container(struct reader *reader)
         int found = json_keys_check(&reader->keys, reader->text, reader->nodes, reader->inside,
                                     reader->count, &duplicate);
         if (found < 0)
-            return fail_at(reader, reader->at, "out of memory");
+            return fail_memory(reader);
         if (found > 0) {
             const struct json_node *key = &reader->nodes[duplicate];
             struct slice shown = utf8_cut(
@@ -370,7 +378,7 @@ int json_read(struct arena *arena, struct slice text, const struct json_limits *
             memcpy(nodes, reader.nodes, bytes);
             *doc = (struct json_doc){reader.text, nodes, reader.count, NULL};
         } else
-            result = fail_at(&reader, reader.at, "out of memory");
+            result = fail_memory(&reader);
     }
     reader_free(&reader);
     return result;

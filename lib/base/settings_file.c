@@ -15,11 +15,16 @@ int settings_slurp(const char *path, size_t cap, struct buf *buf, struct err *er
     char part[4096];
     size_t got;
     buf->cap_bytes = cap;
-    while (buf_ok(buf) && (got = fread(part, 1, sizeof(part), file)) > 0)
+    bool too_large = false;
+    while (buf_ok(buf) && !too_large && (got = fread(part, 1, sizeof(part), file)) > 0) {
+        too_large = got > cap - buf->len;
         buf_append(buf, part, got);
+    }
     int result = 0;
     if (ferror(file))
         result = err_set(err, ERR_USAGE, "cannot read %s: %s", path, strerror(errno));
+    else if (!buf_ok(buf) && !too_large)
+        result = setting_no_memory(err);
     else if (!buf_ok(buf))
         result = err_set(err, ERR_USAGE, "%s is larger than %zu bytes", path, cap);
     (void)fclose(file);
@@ -121,8 +126,10 @@ static int read_document(const struct file_reader *reader, struct slice text)
     struct json_doc doc;
     struct json_error error;
     if (yaml_read(reader->settings->arena, text, &limits, &doc, &error) != 0)
-        return err_set(reader->err, ERR_USAGE, "%s:%" PRIu32 ":%" PRIu32 ": %s", reader->path,
-                       error.position.line, error.position.column, error.message);
+        return error.out_of_memory
+                   ? setting_no_memory(reader->err)
+                   : err_set(reader->err, ERR_USAGE, "%s:%" PRIu32 ":%" PRIu32 ": %s", reader->path,
+                             error.position.line, error.position.column, error.message);
     struct json_ref root = json_root(&doc);
     if (json_type(root) == JSON_NULL)
         return 0;

@@ -95,6 +95,7 @@ static int fail_at(struct loader *loader, struct mark mark, const char *format, 
     va_start(args, format);
     (void)vsnprintf(error->message, sizeof(error->message), format, args);
     va_end(args);
+    error->out_of_memory = false;
     error->position = mark.position;
     error->offset = (uint32_t)byte_offset(loader->yaml, mark.yaml_index);
     return -1;
@@ -102,7 +103,9 @@ static int fail_at(struct loader *loader, struct mark mark, const char *format, 
 
 static int fail_memory(struct loader *loader, struct mark mark)
 {
-    return fail_at(loader, mark, "out of memory");
+    (void)fail_at(loader, mark, "out of memory");
+    loader->error->out_of_memory = true;
+    return -1;
 }
 
 /* libyaml's own complaint. */
@@ -115,6 +118,7 @@ static int fail_parser(struct loader *loader)
     if (parser->error == YAML_READER_ERROR) { /* bytes: they are no characters yet */
         struct json_error *error = loader->error;
         (void)snprintf(error->message, sizeof(error->message), "%s", problem);
+        error->out_of_memory = false;
         error->offset = (uint32_t)parser->problem_offset;
         error->position = json_offset_position(loader->yaml, parser->problem_offset);
         return -1;
@@ -407,7 +411,9 @@ static int make_document(struct loader *loader, struct json_doc *doc)
         return fail_memory(loader, start);
     struct json_error error;
     if (json_read(loader->arena, json, &loader->limits, doc, &error) != 0)
-        return fail_at(loader, mark_at(loader, error.offset), "%s", error.message);
+        return error.out_of_memory
+                   ? fail_memory(loader, start)
+                   : fail_at(loader, mark_at(loader, error.offset), "%s", error.message);
     invariant(doc->node_count == loader->mark_count,
               "YAML with %" PRIu32 " nodes, %" PRIu32 " marks", doc->node_count,
               loader->mark_count);

@@ -209,7 +209,8 @@ MUSTCHECK int cel_eval(const struct cel_program *program, const struct cel_activ
                        struct arena *arena, struct cel_value *value, struct cel_error *error);
 
 /* Appends the value as JSON: views keep their text (minified), doubles have '.' or 'e', bytes are
- * base64, timestamps RFC 3339, durations "3s". -1 with CEL_ERROR_TYPE for what JSON cannot say. */
+ * base64, timestamps RFC 3339, durations "3s". -1 with CEL_ERROR_TYPE for what JSON cannot say, with
+ * CEL_ERROR_MEMORY for more than the buf takes and for what nests deeper than JSON is read. */
 MUSTCHECK int cel_write_json(struct buf *buf, const struct cel_value *value,
                              struct cel_error *error);
 

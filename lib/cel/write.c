@@ -150,10 +150,19 @@ static int write_value(struct buf *buf, const struct cel_value *value, struct ce
 
 int cel_write_json(struct buf *buf, const struct cel_value *value, struct cel_error *error)
 {
+    const size_t start = buf->len;
     if (write_value(buf, value, error) != 0)
         return -1;
-    if (buf_ok(buf))
+    if (!buf_ok(buf)) {
+        cel_error_set(error, SLICE_NONE, CEL_ERROR_MEMORY, 0,
+                      "the result is larger than it may be");
+        return -1;
+    }
+    /* A view brings its own depth along: the text is what knows it. */
+    if (json_text_depth(slice_of(buf->data + start, buf->len - start)) <=
+        json_default_limits.max_depth)
         return 0;
-    cel_error_set(error, SLICE_NONE, CEL_ERROR_MEMORY, 0, "the result is larger than it may be");
+    cel_error_set(error, SLICE_NONE, CEL_ERROR_MEMORY, 0,
+                  "the result is nested deeper than %u levels", json_default_limits.max_depth);
     return -1;
 }

@@ -9,7 +9,7 @@ static int write_expression(struct exec_task *task)
     if (graph_expr_eval(expr, task->values, task->arena, &value, &task->failure) != 0)
         return -1;
     if (cel_write_json(task->output, &value, &error) != 0)
-        return exec_failed(task, error.code == CEL_ERROR_TYPE ? "type" : "expression", "%s: %s",
+        return exec_failed(task, error.code == CEL_ERROR_TYPE ? "type" : "too_large", "%s: %s",
                            expr->path, error.message);
     return 0;
 }

@@ -25,7 +25,8 @@ struct graph_failure {
 };
 
 /* Appends the value as JSON to out. -1 with code `binding` naming the path in the definition
- * ("nodes[2].config.input.q: context.nope: no such member"). Nothing is ever silently null. */
+ * ("nodes[2].config.input.q: context.nope: no such member"). Nothing is ever silently null; with
+ * `too_large` for more than out takes, and for what nests deeper than JSON is read. */
 MUSTCHECK int binding_eval(const struct binding *binding, struct graph_values *values,
                            struct arena *arena, struct buf *out, struct graph_failure *failure);
 

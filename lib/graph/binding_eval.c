@@ -63,7 +63,10 @@ static int write_reference(struct evaluation *e, const struct binding_reference 
         return 0;
     }
     if (graph_text_ref(text, e->arena, &ref) != 0)
-        return unresolved(e, reference, "the value cannot be read: it is no JSON, or too large");
+        return unresolved(e, reference,
+                          text->out_of_memory
+                              ? "out of memory to look into it"
+                              : "the value cannot be read: it is no JSON, or too large");
     for (uint32_t i = 0; i < reference->step_count; i++) {
         const struct binding_step *step = &reference->steps[i];
         const char *why = descend(step, &ref);
@@ -98,7 +101,8 @@ static int write_value(struct evaluation *e, const struct graph_expr *expr, stru
     if (evaluate(e, expr, &value) != 0)
         return -1;
     if (cel_write_json(out, &value, &error) != 0 && buf_ok(out))
-        return failure_set(e->failure, "binding", "%s: %s", expr->path, error.message);
+        return failure_set(e->failure, error.code == CEL_ERROR_MEMORY ? "too_large" : "binding",
+                           "%s: %s", expr->path, error.message);
     return 0;
 }
 
@@ -145,6 +149,12 @@ int binding_eval(const struct binding *binding, struct graph_values *values, str
         rc = run(&e, &binding->ops[i]);
     if (rc == 0 && !buf_ok(out))
         rc = failure_set(failure, "too_large", "the value of a template is larger than allowed");
+    /* Each part can be read; inside the template, or the object of a join, it may be too deep. */
+    if (rc == 0 && json_text_depth(slice_of(out->data + start, out->len - start)) >
+                       json_default_limits.max_depth)
+        rc = failure_set(failure, "too_large",
+                         "the value of a template is nested deeper than %u levels",
+                         json_default_limits.max_depth);
     if (rc != 0 && buf_ok(out) && out->data) {
         out->len = start; /* nothing half written stays */
         out->data[start] = '\0';

@@ -68,7 +68,8 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
     struct cel_error error;
     *result = NULL;
     struct slice source = arena_copy(c->arena, text);
-    if (!source.ptr)
+    struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
+    if (!source.ptr || !expr)
         return -1;
     const struct cel_program *program = cel_compile(c->arena, source, &envs[scope->site], &error);
     if (!program) {
@@ -78,6 +79,9 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
                "%s", error.message);
         return 0;
     }
+    /* At once: whatever comes of the expression, the graph gives its program back. */
+    *expr = (struct graph_expr){.program = program, .next = c->graph->expressions};
+    c->graph->expressions = expr;
     scope->names_input |= cel_uses_slot(program, SLOT_INPUT);
     scope->names_context |= cel_uses_slot(program, SLOT_CONTEXT);
     scope->names_run |= cel_uses_slot(program, SLOT_RUN);
@@ -87,14 +91,11 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
         return -1;
     if (!valid)
         return 0;
-    struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
-    char *place = path_text(path, c->arena);
-    if (!expr || !place)
+    expr->reference_nodes = nodes;
+    expr->path = path_text(path, c->arena);
+    expr->position = places_in_string(&c->places, string, offset);
+    if (!expr->path)
         return -1;
-    *expr = (struct graph_expr){.program = program,
-                                .reference_nodes = nodes,
-                                .path = place,
-                                .position = places_in_string(&c->places, string, offset)};
     *result = expr;
     return 0;
 }

@@ -11,8 +11,10 @@ int graph_text_ref(struct graph_text *text, struct arena *arena, struct json_ref
     struct json_error error;
     if (!text->text.ptr)
         return -1;
-    if (!text->parsed && json_read(arena, text->text, NULL, &text->doc, &error) != 0)
+    if (!text->parsed && json_read(arena, text->text, NULL, &text->doc, &error) != 0) {
+        text->out_of_memory = error.out_of_memory;
         return -1;
+    }
     text->parsed = true;
     *ref = json_root(&text->doc);
     return 0;
@@ -41,8 +43,11 @@ int failure_set(struct graph_failure *failure, const char *code, const char *for
 }
 
 static int unreadable(struct graph_failure *failure, const struct graph_expr *expr,
-                      const char *what)
+                      const struct graph_text *text, const char *what)
 {
+    if (text->out_of_memory)
+        return failure_set(failure, "expression_cost", "%s: out of memory for %s", expr->path,
+                           what);
     return failure_set(failure, "expression", "%s: %s cannot be read: it is no JSON, or too large",
                        expr->path, what);
 }
@@ -69,7 +74,7 @@ static int fill_slots(const struct graph_expr *expr, struct graph_values *values
             return failure_set(failure, "expression", "%s: there is no %s here", expr->path,
                                sources[i].name);
         if (graph_text_ref(sources[i].text, arena, &ref) != 0)
-            return unreadable(failure, expr, sources[i].name);
+            return unreadable(failure, expr, sources[i].text, sources[i].name);
         slots[i] = cel_from_json(ref, arena);
     }
     return 0;
@@ -94,7 +99,7 @@ static int record(const struct graph_expr *expr, struct graph_output *output, st
 {
     struct json_ref ref;
     if (graph_text_ref(&output->output, arena, &ref) != 0)
-        return unreadable(failure, expr, "the output of a node");
+        return unreadable(failure, expr, &output->output, "the output of a node");
     struct slice status = output->failed ? SLICE("failed") : SLICE("completed");
     const struct cel_member members[] = {
         {SLICE("output"), cel_from_json(ref, arena)},

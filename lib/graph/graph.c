@@ -29,6 +29,8 @@ static void destroy(struct graph *graph)
 {
     /* The graph lies in its own arena. */
     struct arena arena = graph->arena;
+    for (const struct graph_expr *expr = graph->expressions; expr; expr = expr->next)
+        cel_program_release(expr->program);
     strmap_free(&graph->ids);
     arena_free(&arena);
 }
@@ -53,7 +55,10 @@ static int read_source(struct compiler *c, struct slice source, enum graph_forma
                                   : json_read(&c->scratch, source, &limits, &c->doc, &error);
     if (rc == 0)
         return 0;
-    finding_add(c->findings, FINDING_ERROR, error.position, "", "%s", error.message);
+    if (error.out_of_memory)
+        c->findings->out_of_memory = true;
+    else
+        finding_add(c->findings, FINDING_ERROR, error.position, "", "%s", error.message);
     return -1;
 }
 

@@ -80,6 +80,7 @@ struct graph_expr {
     const uint32_t *reference_nodes; /* parallel to cel_references(): node index of each ctx.N */
     const char *path;                /* "edges[0].condition", for messages */
     struct json_position position;   /* of its string in the source */
+    const struct graph_expr *next;   /* of all that were compiled with the graph */
 };
 
 /* Evaluates with this layer's names. 0, or -1 with code `expression`, `expression_cost` or `type`
@@ -162,6 +163,7 @@ struct graph {
     uint32_t output_read_count;
     bool output_reads_context; /* names `context` or `input` */
     bool output_reads_run;
+    const struct graph_expr *expressions; /* all, by `next`: what is to be given back */
 };
 
 /* Limits of a definition's source. */
@@ -181,7 +183,8 @@ enum graph_format graph_format_of(const char *file_name);
 MUSTCHECK struct graph *graph_compile(struct slice source, enum graph_format format,
                                       struct findings *findings);
 
-/* Compiles a canonical form that came from the record; a finding there is ERR_INVALID. */
+/* Compiles a canonical form that came from the record; a finding there is ERR_INVALID, and ERR_LIMIT
+ * that there is no memory to tell. */
 MUSTCHECK struct graph *graph_load(struct slice canonical, struct err *err);
 
 void graph_retain(struct graph *graph);

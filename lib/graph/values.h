@@ -20,6 +20,7 @@ struct graph_text {
     struct slice text;
     struct json_doc doc;
     bool parsed;
+    bool out_of_memory; /* why it could not be read */
 };
 
 /* The finished execution of another node, as `ctx.N` shows it. */
@@ -43,7 +44,7 @@ struct graph_values {
 };
 
 /* A parsed view; reads the text at the first call. -1 when the text is no JSON (an error of ours:
- * Redis holds only valid JSON) or there is no memory. */
+ * Redis holds only valid JSON), or is absent, or there is no memory (text->out_of_memory). */
 MUSTCHECK int graph_text_ref(struct graph_text *text, struct arena *arena, struct json_ref *ref);
 
 #endif

@@ -24,6 +24,10 @@
 
 /* --- ownership --- */
 
+/* The id of the namespace, a UUID's text. */
+MUSTCHECK int archive_namespace_id(struct store *store, char id[UUID_TEXT_LEN + 1],
+                                   struct err *err);
+
 struct archive_cursor {
     uint16_t partition;
     int64_t epoch;

@@ -5,6 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+int archive_namespace_id(struct store *store, char id[UUID_TEXT_LEN + 1], struct err *err)
+{
+    PGresult *result = store_query(store, "select id::text from namespace", NULL, err);
+    if (!result)
+        return -1;
+    bool found = PQntuples(result) > 0;
+    struct slice text = found ? result_text(result, 0, 0) : SLICE("");
+    (void)snprintf(id, UUID_TEXT_LEN + 1, "%.*s", SLICE_ARG(text));
+    PQclear(result);
+    return found ? 0 : err_set(err, ERR_INTERNAL, "the namespace is gone");
+}
+
 #define CURSOR_COLUMNS "partition, epoch, seq, coalesce(entry_sha256, ''), fence"
 
 static void read_cursor(const PGresult *result, int row, struct archive_cursor *cursor)

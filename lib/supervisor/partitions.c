@@ -49,7 +49,8 @@ void partition_alarm(struct supervisor *s, struct partition *p, const char *mess
 int partitions_find_out(struct supervisor *s, struct err *err)
 {
     uint16_t count;
-    if (store_partitions(s->store, s->partitions_wanted, &count, err) != 0)
+    if (store_partitions(s->store, s->partitions_wanted, &count, err) != 0 ||
+        archive_namespace_id(s->store, s->namespace_id, err) != 0)
         return -1;
     s->partitions = calloc(count, sizeof *s->partitions);
     if (!s->partitions)
@@ -244,15 +245,34 @@ static int call_open(struct supervisor *s, struct partition *p, struct err *err)
     return result;
 }
 
+/* Redis is ours if nobody has it, or nobody any more. Two records over one Redis would undo each other's
+ * work for ever. */
+static int claim_redis(struct supervisor *s, struct err *err)
+{
+    redisReply *reply =
+        redis_words(s->redis, err, "SET", KEY_RECORD, s->namespace_id, "NX", "GET", NULL);
+    if (!reply)
+        return -1;
+    struct slice holder = reply_slice(reply);
+    bool ours = holder.len == 0 || slice_eq_str(holder, s->namespace_id);
+    if (!ours)
+        err_set(
+            err, ERR_CONFLICT,
+            "Redis holds the state of another database (namespace %.*s, ours is %s): use another "
+            "Redis, another database number in its URL, or FLUSHDB if that record is gone for good",
+            SLICE_ARG(holder), s->namespace_id);
+    freeReplyObject(reply);
+    return ours ? 0 : -1;
+}
+
 static int open_one(struct supervisor *s, struct partition *p, struct err *err)
 {
     struct found found;
     const char *why = NULL;
-    if (look(s, p, &found, err) != 0)
+    if (claim_redis(s, err) != 0 || look(s, p, &found, err) != 0)
         return -1;
     if (found.epoch > p->cursor.epoch || found.ledger_epoch > p->cursor.epoch)
-        why = "Redis has a higher epoch than the record: it was used with another database, or "
-              "the database went back";
+        why = "Redis has a higher epoch than the record: the database went back";
     else if (found.epoch == 0)
         why = "Redis is new or was emptied";
     else if (!found.cursor_holds)

@@ -119,6 +119,7 @@ struct supervisor {
     struct redis *bell;
     bool bell_sent;
 
+    char namespace_id[UUID_TEXT_LEN + 1];
     uint16_t partition_count; /* of the namespace; 0: not known yet */
     struct partition *partitions;
     uint32_t owned;

@@ -114,6 +114,11 @@ static struct slice natural_input(struct run *run)
         buf_slice_append(object, output->output.text);
     }
     buf_char(object, '}');
+    if (buf_ok(object) && json_text_depth(buf_slice(object)) > json_default_limits.max_depth) {
+        (void)failure_fill(&run->failure, "too_large", "the input is nested deeper than %u levels",
+                           json_default_limits.max_depth);
+        return SLICE_NONE;
+    }
     if (buf_ok(object))
         text = arena_copy(&run->token->arena, buf_slice(object));
     if (!text.ptr)

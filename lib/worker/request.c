@@ -53,6 +53,16 @@ static void read_workflow(struct request *request, struct slice value, size_t mo
     request->workflow = value;
 }
 
+/* Want of memory says nothing of the value: it is no reason to refuse the run. */
+static void refuse_json(struct request *request, const char *name, const struct json_error *error)
+{
+    if (error->out_of_memory)
+        request->out_of_memory = true;
+    else
+        request_refuse(request, "%s: line %u, column %u: %s", name, error->position.line,
+                       error->position.column, error->message);
+}
+
 static void read_input(struct request *request, struct slice value, size_t most)
 {
     struct json_doc doc;
@@ -65,8 +75,7 @@ static void read_input(struct request *request, struct slice value, size_t most)
     struct arena scratch;
     arena_init(&scratch, (size_t)256 << 20);
     if (json_read(&scratch, value, NULL, &doc, &error) != 0)
-        request_refuse(request, "input: line %u, column %u: %s", error.position.line,
-                       error.position.column, error.message);
+        refuse_json(request, "input", &error);
     arena_free(&scratch);
 }
 
@@ -106,8 +115,7 @@ static void read_labels(struct request *request, struct slice value, size_t most
         return;
     }
     if (json_read(&request->arena, value, NULL, &doc, &error) != 0) {
-        request_refuse(request, "labels: line %u, column %u: %s", error.position.line,
-                       error.position.column, error.message);
+        refuse_json(request, "labels", &error);
         return;
     }
     struct json_iter it = json_iter(json_root(&doc));
@@ -211,6 +219,10 @@ int request_read(struct request *request, const redisReply *entry, size_t max_va
     request->submitted_us *= 1000;
     for (uint32_t i = 0; i < request->field_count; i++)
         read_field(request, &request->fields[i], max_value_bytes, &seen);
+    if (request->out_of_memory) {
+        request_free(request);
+        return -1;
+    }
     if (!request->workflow.ptr)
         request_refuse(request, "workflow: is missing");
     if (!is_text(request->workflow) || !is_text(request->dedup_key))

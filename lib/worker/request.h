@@ -34,6 +34,7 @@ struct request {
     struct slice workflow, input, labels, dedup_key;
     int64_t version;             /* 0: the latest */
     char run[UUID_TEXT_LEN + 1]; /* "" until it is known */
+    bool out_of_memory;          /* while it was read */
     char reason[300];            /* why it cannot start; "" when nothing speaks against it */
 };
 

@@ -18,7 +18,7 @@ from servers import PostgresServer, RedisServer
 from stack import ROOT, Stack
 
 DEFAULT_TIMEOUT_S = 120
-LOG_TAIL = 6000
+LOG_TAIL = int(os.environ.get("LOG_TAIL", 6000))
 
 
 def pytest_configure(config):

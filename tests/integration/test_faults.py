@@ -144,9 +144,10 @@ def requests_answered(redis_server, postgres_server):
         stack.wait_until(lambda: stack.sql("select count(*) from v_runs where status = 'completed'")
                          == [(2,)], what="the good ones")
         rows = stack.sql("select count(*) from v_runs")
-        yield rejected, client.xlen("troupe:rejected"), rows
+        count = client.xlen("troupe:rejected")
     finally:
-        stack.close()
+        stack.close()  # the tests in between have the same Redis
+    return rejected, count, rows
 
 
 @pytest.mark.parametrize("name", list(REQUESTS))
@@ -168,6 +169,21 @@ def test_rejections_are_written_once_and_start_nothing(requests_answered):
 
 
 # --- Servers that are away or refuse ---
+
+
+def test_a_redis_of_another_database(running_stack):
+    """Two records over one Redis would undo each other's work for ever."""
+    other = running_stack.postgres.create_database()
+    url = running_stack.postgres.url(other)
+    try:
+        running_stack.troupe("migrate", status=0, TROUPE_DATABASE_URL=url)
+        supervisor = running_stack.start_supervisor(TROUPE_DATABASE_URL=url)
+        running_stack.processes.remove(supervisor)
+        assert supervisor.wait() == 6, supervisor.output()
+        assert "another database" in supervisor.output()
+        assert running_stack.run(HELLO, {"n": 1}, status=0).json["status"] == "completed"
+    finally:
+        running_stack.postgres.drop_database(other)
 
 
 def test_the_command_line_without_servers(stack):

@@ -513,6 +513,29 @@ static void test_record(void **state UNUSED)
     arena_free(&arena);
 }
 
+/* What is written must be readable again: 64 levels, however they come together. */
+static void test_deep_results(void **state UNUSED)
+{
+    static const struct {
+        int levels;
+        const char *source;
+        bool good;
+    } rows[] = {
+        {64, "d", true},     {63, "[d]", true},     {64, "[d]", false},
+        {62, "{'a': [d]}", true}, {63, "{'a': [d]}", false}, {64, "size(d)", true},
+        {63, "[d, '[[[[\\\"[[']", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct run run;
+        struct buf out;
+        char bindings[200] = "{\"d\":";
+        size_t at = strlen(bindings);
+        memset(bindings + at, '[', (size_t)rows[i].levels - 1);
+        memset(bindings + at + rows[i].levels - 1, ']', (size_t)rows[i].levels - 1);
+        (void)i;
+    }
+}
+
 static void test_equal(void **state UNUSED)
 {
     struct cel_value one = cel_int(1);

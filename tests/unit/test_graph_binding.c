@@ -205,7 +205,8 @@ static bool evaluates(const struct graph *graph)
     fill(&values, outputs);
     int rc = binding_eval(graph->nodes[0].template, &values, &arena, &out, &failure);
     if (rc != 0)
-        assert_true(failure.code[0] && failure.message[0]);
+        assert_true(failure.code[0] && failure.message[0] &&
+                    !strstr(failure.message, "cannot be read"));
     buf_free(&out);
     arena_free(&arena);
     return rc == 0;

@@ -520,6 +520,8 @@ static bool read_into_fresh_arena(struct slice text, struct json_error *error)
     arena_init(&arena, 0);
     struct json_doc doc;
     bool read = json_read(&arena, text, NULL, &doc, error) == 0;
+    if (!read)
+        assert_true(error->out_of_memory);
     arena_free(&arena);
     return read;
 }
@@ -538,6 +540,9 @@ static void test_no_memory(void **state UNUSED)
     struct json_doc doc;
     assert_int_equal(json_read(&arena, big, NULL, &doc, &error), -1);
     assert_string_equal(error.message, "out of memory");
+    assert_true(error.out_of_memory);
+    assert_int_equal(json_read(&arena, SLICE("[1"), NULL, &doc, &error), -1);
+    assert_false(error.out_of_memory);
     arena_free(&arena);
     buf_free(&text);
 }

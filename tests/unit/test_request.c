@@ -1,4 +1,5 @@
 /* Inbox entries: what is a request, and which run it asks for. */
+#include "alloc_in_turn.h"
 #include "worker/request.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 enum { MAX_VALUE = 100, FIELDS_MAX = 80 };
 
 /* An entry of texts, names and values in turn up to NULL. */
-static void read_entry(struct request *request, const char *id, const char *const *texts)
+static int try_entry(struct request *request, const char *id, const char *const *texts)
 {
     static redisReply parts[2 * FIELDS_MAX], fields, entry_id, entry;
     static redisReply *pointers[2 * FIELDS_MAX], *both[2] = {&entry_id, &fields};
@@ -28,7 +29,12 @@ static void read_entry(struct request *request, const char *id, const char *cons
         (redisReply){.type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)id, .len = strlen(id)};
     fields = (redisReply){.type = REDIS_REPLY_ARRAY, .elements = count, .element = pointers};
     entry = (redisReply){.type = REDIS_REPLY_ARRAY, .elements = 2, .element = both};
-    assert_int_equal(request_read(request, &entry, MAX_VALUE), 0);
+    return request_read(request, &entry, MAX_VALUE);
+}
+
+static void read_entry(struct request *request, const char *id, const char *const *texts)
+{
+    assert_int_equal(try_entry(request, id, texts), 0);
 }
 
 #define READ(request, ...)                                                                         \
@@ -46,6 +52,23 @@ static void a_full_request(void **state)
     assert_int_equal(r.submitted_us, 1700000000123000);
     assert_int_equal(r.input.len, 8);
     request_free(&r);
+}
+
+static bool reads_fresh(void)
+{
+    static const char *const texts[] = {"workflow", "w", "input", "[1]", "labels", "{}", NULL};
+    struct request r;
+    if (try_entry(&r, "1-1", texts) != 0)
+        return false;
+    assert_string_equal(r.reason, ""); /* want of memory is no reason to refuse a run */
+    request_free(&r);
+    return true;
+}
+
+static void memory_may_fail(void **state)
+{
+    (void)state;
+    assert_true(ALLOC_IN_TURN(reads_fresh()) >= 3);
 }
 
 static void what_may_be_missing(void **state)
@@ -161,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_request),
+        cmocka_unit_test(memory_may_fail),
         cmocka_unit_test(what_may_be_missing),
         cmocka_unit_test(reasons),
         cmocka_unit_test(what_is_too_much),

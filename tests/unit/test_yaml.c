@@ -329,6 +329,8 @@ static bool read_into_fresh_arena(const char *yaml, struct json_error *error)
     arena_init(&arena, 0);
     struct json_doc doc;
     bool read = yaml_read(&arena, slice_str(yaml), NULL, &doc, error) == 0;
+    if (!read)
+        assert_int_equal(error->out_of_memory, alloc_failed);
     arena_free(&arena);
     return read;
 }
@@ -343,6 +345,10 @@ static void test_no_memory(void **state UNUSED)
     struct json_error error = {0};
     assert_true(ALLOC_IN_TURN(read_into_fresh_arena(yaml.data, &error)) >= 40);
     assert_string_equal(error.message, "out of memory");
+    /* Neither what the reader, the parser nor the loader complains of is that. */
+    assert_false(read_into_fresh_arena("a: \xff", &error));
+    assert_false(read_into_fresh_arena("a: [", &error));
+    assert_false(read_into_fresh_arena("a: *b", &error));
     buf_free(&yaml);
 }
 
