@@ -174,6 +174,14 @@ static int run_settings(struct store *store, struct err *err)
     return 0;
 }
 
+/* libpq would print them on stderr, in the midst of a server's log or of an answer. What matters of them
+ * comes back as an error too. */
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 int store_connect(struct store *store, struct err *err)
 {
     if (store->conn && PQstatus(store->conn) == CONNECTION_OK)
@@ -186,6 +194,7 @@ int store_connect(struct store *store, struct err *err)
         return err_set(err, ERR_LIMIT, "no memory for a database connection");
     if (PQstatus(store->conn) == CONNECTION_BAD)
         return connect_failed(store, "unknown reason", err);
+    (void)PQsetNoticeProcessor(store->conn, ignore_notice, NULL);
     (void)PQsetErrorVerbosity(store->conn, PQERRORS_VERBOSE);
     if (connect_poll(store, err) != 0)
         return -1;

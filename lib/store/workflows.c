@@ -126,7 +126,7 @@ static int no_workflow(struct store *store, struct slice name, struct err *err)
 
 static int no_version(struct store *store, struct slice name, int64_t version, struct err *err)
 {
-    struct store_workflow latest;
+    struct store_workflow latest = {0};
     struct arena arena;
     arena_init(&arena, 1 << 20);
     if (store_workflow_get(store, name, 0, &arena, &latest, err) == 0)

@@ -487,7 +487,8 @@ static int expand_cancelled(struct supervisor *s, struct err *err)
     struct batch *batch = &s->batch;
     uint32_t count = 0;
     int result = 0;
-    const struct run **runs = arena_array(&batch->arena, batch->touched_count + 1, sizeof *runs);
+    const struct run **runs =
+        arena_array(&batch->arena, batch->touched_count + 1, sizeof(struct run *));
     struct command *commands =
         arena_array(&batch->arena, batch->touched_count + 1, sizeof *commands);
     redisReply **replies =
