@@ -26,5 +26,5 @@ events = events + 1
 record('k', part, events .. '|-' .. counter .. '|x')
 ledger_append()
 call('HSET', key, 'h', 'x|' .. incarnation .. '|0|' .. rest .. '|' .. events)
-call('PUBLISH', 'troupe:completion_events', run)
+try('PUBLISH', 'troupe:completion_events', run) -- a hint: it may fail, the call may not
 return {'ok', now_us, 'cancelled'}

@@ -79,7 +79,7 @@ for queue, entries in pairs(acknowledged) do
     drop_entries(queue_key(queue), entries)
 end
 for i = 1, #finished do
-    call('PUBLISH', 'troupe:completion_events', finished[i])
+    try('PUBLISH', 'troupe:completion_events', finished[i]) -- a hint: it may fail, the call may not
 end
 
 -- Claims. Adopted entries are always answered: the bell brings one of each queue at most.

@@ -3,7 +3,8 @@
  * A program declares its options in one static table; parsing, help, man page and completion all
  * come from it. The file is YAML (troupe.conf, or --config FILE, or TROUPE_CONFIG): a flat map of
  * option names without dashes. A secret may also come from a file: TROUPE_X_FILE. Unknown names are
- * errors with a suggestion; a bad value names its source (flag, variable, file and line).
+ * errors with a suggestion; a bad value names its source (flag, variable, file and line). One file
+ * may serve all programs: what only another one knows (settings_names.def) is passed over.
  *
  * --NAME VALUE, --NAME=VALUE, -lVALUE, -l VALUE; switches: --NAME, --no-NAME, --NAME=false, -abc. An
  * empty variable and a null in the file count as not given. TROUPE_X_FILE is only read for options

@@ -99,6 +99,9 @@ static int read_member(const struct file_reader *reader, const struct json_iter 
     if (!name.ptr)
         return setting_no_memory(reader->err);
     uint32_t index = setting_find(reader->settings, name);
+    if ((index == reader->settings->count || reader->settings->table[index].flag_only) &&
+        setting_known_elsewhere(name))
+        return 0;
     char where[WHERE_SIZE];
     say_where(reader, it->key, "", where);
     if (index == reader->settings->count) {

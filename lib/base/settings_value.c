@@ -182,6 +182,21 @@ uint32_t setting_find(const struct settings *settings, struct slice name)
     return index;
 }
 
+static const char *const names_of_all[] = {
+#define NAME(name) name,
+#include "base/settings_names.def"
+#undef NAME
+};
+
+bool setting_known_elsewhere(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(names_of_all); i++) {
+        if (slice_eq_str(name, names_of_all[i]))
+            return true;
+    }
+    return false;
+}
+
 const char *setting_suggest(const struct settings *settings, struct slice name, bool from_file)
 {
     struct suggest suggest;
@@ -190,5 +205,7 @@ const char *setting_suggest(const struct settings *settings, struct slice name, 
         if (!from_file || !settings->table[i].flag_only)
             suggest_offer(&suggest, slice_str(settings->table[i].name));
     }
+    for (size_t i = 0; from_file && i < ARRAY_LEN(names_of_all); i++)
+        suggest_offer(&suggest, slice_str(names_of_all[i]));
     return suggest.best.ptr; /* a table's name, so NUL-terminated */
 }

@@ -16,7 +16,11 @@ const char *setting_expected(enum setting_kind kind);
 /* The table's index of a name, or settings->count. */
 uint32_t setting_find(const struct settings *settings, struct slice name);
 
-/* The known name that is nearest, or NULL. The file does not know the options of one call. */
+/* True when some program of ours takes that name from a file. */
+bool setting_known_elsewhere(struct slice name);
+
+/* The known name that is nearest, or NULL. The file does not know the options of one call, and knows
+ * those of all programs. */
 const char *setting_suggest(const struct settings *settings, struct slice name, bool from_file);
 
 /* Reads the settings file at `path` for all settings that no flag or variable gave. */

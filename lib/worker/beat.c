@@ -91,12 +91,25 @@ static void on_beat(void *context, const redisReply *reply)
         worker_wake(channel->worker);
 }
 
+/* What is `held` is usually somebody else's. But a token that was taken over and came back is ours
+ * with a generation that we were not told, and nobody else would ever ask for it. */
+static void resolve_doubt(struct channel *channel, int64_t now_us)
+{
+    const int64_t lease_us = channel->worker->lease_ms * 1000;
+    if (!channel->doubt || channel->state != CHANNEL_OPEN || channel->worker->draining ||
+        (channel->doubt_us && now_us - channel->doubt_us < lease_us))
+        return;
+    channel->doubt_us = now_us;
+    channel_greet(channel, "a result of a token that is held otherwise");
+}
+
 void beat_tick(struct worker *worker)
 {
     const int64_t now_us = worker_mono_us(worker);
     const int64_t interval_us = (int64_t)beat_interval_ms(worker) * 1000;
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[i];
+        resolve_doubt(channel, now_us);
         if (channel->state != CHANNEL_OPEN || channel->beating ||
             now_us - channel->beat_sent_us < interval_us)
             continue;

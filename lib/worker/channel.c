@@ -30,6 +30,7 @@ static void forget_held(struct channel *channel)
     token_list_free(pool, &channel->suspects);
     channel->adopt_count = 0;
     channel->adopt_sent = 0;
+    channel->doubt = false;
 }
 
 void channel_free(struct channel *channel)

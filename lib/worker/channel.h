@@ -67,6 +67,8 @@ struct channel {
     char page[128];          /* where hello goes on; "" at the first page */
     int64_t not_before_us;   /* monotonic: back-off of whatever comes next; 0: none */
     uint32_t refusals;       /* in a row, for the back-off */
+    bool doubt;              /* a result was `held`: who has that token, hello tells */
+    int64_t doubt_us;        /* monotonic, when that was last a reason for hello; 0: never */
     int64_t session_lost_us; /* monotonic, when that happened last; 0: never */
     bool hold;               /* the partition was held at the last call */
     bool hot;                /* there may be more in its queues than we got */

@@ -157,8 +157,11 @@ static void take_result(struct channel *channel, struct token *token, enum settl
     case SETTLE_OK:
         worker->stats.settled++;
         break;
-    case SETTLE_STALE:
     case SETTLE_HELD:
+        channel->doubt = true;
+        worker->stats.stale++;
+        break;
+    case SETTLE_STALE:
         worker->stats.stale++;
         break;
     case SETTLE_GONE:

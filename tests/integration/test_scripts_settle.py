@@ -37,6 +37,29 @@ def test_an_end_is_published(part):
     listener.close()
 
 
+@pytest.mark.parametrize("rules", [["-publish"], ["resetchannels"]])
+def test_an_end_that_may_not_be_published_is_an_end(part, redis_server, rules):
+    """The hint comes behind the writes: without the right to give it everything else stands."""
+    admin, part.client = part.client, redis_server.client(username="mute", password="m")
+    admin.acl_setuser("mute", enabled=True, passwords=["+m"], keys=["*"], channels=["*"], commands=["+@all"])
+    admin.execute_command("ACL", "SETUSER", "mute", *rules)
+    try:
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            part.client.publish("troupe:completion_events", "x")
+        run, other, third = begin(part), begin(part, 2), begin(part, 3)
+        w, s = worker(part)
+        results, claims = part.settle(w, s, [Settle(one(part, w, s))], want=1)
+        assert results == ["ok"] and part.head(run)["status"] == "c"
+        assert [c.run for c in claims] == [other]
+        assert part.settle(w, s, [Settle(claims[0], failed=True)])[0] == ["ok"]
+        assert part.cancel(third) == "cancelled"
+        part.check([run, other, third])
+    finally:
+        part.client.close()
+        part.client = admin
+        admin.acl_deluser("mute")
+
+
 def test_a_token_is_settled_once(part):
     run = begin(part)
     w, s = worker(part)

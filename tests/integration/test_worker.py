@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -354,6 +355,41 @@ def test_a_session_taken_by_somebody_else_means_hello(fleet):
     for run in runs:
         fleet.wait_for(run)
     fleet.check(runs)
+
+
+def test_a_failure_of_an_older_generation_is_asked_for_again(fleet):
+    """Answered `held`, and nobody else has the token: what is ours, hello tells, without a restart;
+    but not more often than once a lease."""
+    lease_ms = 3000
+    fleet.open()
+    worker = fleet.worker(lease_ms=lease_ms)
+    part, ids = fleet.parts[0], ["00000000-0000-7000-8000-0000000000%02x" % (4 * i) for i in range(4)]
+
+    def fail_with(code, runs):
+        """Holds their tokens until there is the graph, and meanwhile makes them older than they were."""
+        digest = fleet.publish({
+            "metadata": {"name": code}, "edges": [],
+            "nodes": [{"id": "a", "type": "task",
+                       "config": {"function_name": "fail", "input": {"code": code}}}]}, store=False)
+        for run in runs:
+            assert part.start(run, [("0", "default", "in;")], digest=digest) == "started"
+        wait_until(lambda: len(part.pending("default", worker.name)) == len(runs), what="claimed tokens")
+        for run in runs:
+            (live,) = part.tokens(run).values()
+            node, scope, attempt, generation, rest = live.split("|", 4)
+            assert generation == "0"
+            fleet.client.hset(part.key("run:" + run), "t1", "|".join((node, scope, attempt, "1", rest)))
+        fleet.client.set("troupe:graph:" + digest, fleet.graphs[digest])
+        for run in runs:
+            assert [e.error["code"] for e in fleet.wait_for(run, "f")] == [code]
+
+    fail_with("boom", ids[:2])
+    fail_with("bang", ids[2:])
+    said = [datetime.fromisoformat(line["ts"].replace("Z", "+00:00"))
+            for line in map(json.loads, worker.output().splitlines()) if line["msg"] == "saying hello again"]
+    assert len(said) == 2
+    assert said[1] - said[0] >= timedelta(milliseconds=lease_ms)
+    fleet.check(ids)
 
 
 def test_a_raised_epoch_is_followed(fleet):

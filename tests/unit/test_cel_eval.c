@@ -513,26 +513,43 @@ static void test_record(void **state UNUSED)
     arena_free(&arena);
 }
 
-/* What is written must be readable again: 64 levels, however they come together. */
+/* What is written must be readable again, however the levels come together. */
 static void test_deep_results(void **state UNUSED)
 {
     static const struct {
-        int levels;
+        size_t levels; /* of input */
         const char *source;
         bool good;
     } rows[] = {
-        {64, "d", true},     {63, "[d]", true},     {64, "[d]", false},
-        {62, "{'a': [d]}", true}, {63, "{'a': [d]}", false}, {64, "size(d)", true},
-        {63, "[d, '[[[[\\\"[[']", true},
+        {63, "input", true},
+        {63, "[input]", true},
+        {63, "[[input]]", false},
+        {62, "{'a': [input]}", true},
+        {63, "{'a': [input]}", false},
+        {63, "[[1], input]", true},
+        {62, "[input, '[[[\\\"[[', {']': 1}]", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const size_t levels = rows[i].levels;
         struct run run;
         struct buf out;
-        char bindings[200] = "{\"d\":";
-        size_t at = strlen(bindings);
-        memset(bindings + at, '[', (size_t)rows[i].levels - 1);
-        memset(bindings + at + rows[i].levels - 1, ']', (size_t)rows[i].levels - 1);
-        (void)i;
+        char bindings[200] = "{\"input\":";
+        const size_t at = strlen(bindings);
+        memset(bindings + at, '[', levels);
+        memset(bindings + at + levels, ']', levels);
+        bindings[at + 2 * levels] = '}';
+        buf_init(&out, 0);
+        buf_str(&out, "[[["); /* what stood there is not counted */
+        assert_true(evaluate(&run, rows[i].source, bindings, 0));
+        const bool good = cel_write_json(&out, &run.value, &run.error) == 0;
+        assert_int_equal(good, rows[i].good);
+        assert_int_equal(good, json_valid(slice_of(out.data + 3, out.len - 3)));
+        if (!good) {
+            assert_int_equal(run.error.code, CEL_ERROR_MEMORY);
+            assert_string_equal(run.error.message, "the result is nested deeper than 64 levels");
+        }
+        buf_free(&out);
+        run_free(&run);
     }
 }
 
@@ -565,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_one_program_many_times),
         cmocka_unit_test(test_record),
+        cmocka_unit_test(test_deep_results),
         cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

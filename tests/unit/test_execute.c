@@ -264,6 +264,23 @@ static void expect_failure(const struct given *given, size_t max_value, const ch
     token_free(&pool, token);
 }
 
+/* Each value can be read, and the object of them could not be. */
+static void joins_do_not_make_what_nobody_reads(void **state)
+{
+    char text[160] = "c|1|10|20|";
+    const size_t at = strlen(text);
+    (void)state;
+    memset(text + at, '[', 64);
+    memset(text + at + 64, ']', 64);
+    expect_failure(&(struct given){"3", "1;", {text}, 0, 0, 0}, 10000, "too_large");
+    memset(text + at, '[', 63);
+    memset(text + at + 63, ']', 63);
+    text[at + 126] = '\0';
+    struct token *token = run(&(struct given){"3", "1;", {text}, 0, 0, 0});
+    assert_true(json_valid(record_of(token).output));
+    token_free(&pool, token);
+}
+
 static void failures(void **state)
 {
     (void)state;
@@ -336,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_node),
         cmocka_unit_test(joins_make_their_inputs),
+        cmocka_unit_test(joins_do_not_make_what_nobody_reads),
         cmocka_unit_test(expressions_see_what_they_name),
         cmocka_unit_test(the_hidden_token_forms_the_output),
         cmocka_unit_test(a_continuation_has_no_plan),

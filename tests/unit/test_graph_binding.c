@@ -245,6 +245,40 @@ static void too_large(void **state)
     graph_release(graph);
 }
 
+/* Both parts can be read; one inside the other could not be. */
+static void too_deep(void **state)
+{
+    static const char *const templates[] = {"[\"$input\"]", "{\"a\": \"${input}\"}",
+                                            "\"${[input]}\""};
+    char text[129];
+    (void)state;
+    memset(text, '[', 64);
+    memset(text + 64, ']', 64);
+    text[128] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
+        struct graph *graph = compile(templates[i]);
+        assert_non_null(graph);
+        for (size_t levels = 63; levels <= 64; levels++) {
+            struct graph_values values;
+            struct graph_output outputs[2];
+            struct graph_failure failure = {"", ""};
+            struct arena arena;
+            struct buf out;
+            arena_init(&arena, 0);
+            buf_init(&out, 0);
+            fill(&values, outputs);
+            values.input.text = slice_of(text + 64 - levels, 2 * levels);
+            int rc = binding_eval(graph->nodes[0].template, &values, &arena, &out, &failure);
+            assert_int_equal(rc, levels == 64 ? -1 : 0);
+            assert_string_equal(failure.code, levels == 64 ? "too_large" : "");
+            assert_int_equal(json_valid(buf_slice(&out)), levels == 63);
+            buf_free(&out);
+            arena_free(&arena);
+        }
+        graph_release(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +286,7 @@ int main(void)
         cmocka_unit_test(conditions),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(too_large),
+        cmocka_unit_test(too_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -340,6 +340,47 @@ static void loading_may_fail(void **state)
     assert_true(ALLOC_IN_TURN(loads(slice_str(diamond))) > 5);
 }
 
+static int allocations_before_failure;
+
+static bool all_but_one(void) { return allocations_before_failure-- != 0; }
+
+/* Memory that was short for a moment: what is said about it has memory again, and is still not that
+ * the definition is wrong. */
+static void one_allocation_may_fail(void **state)
+{
+    static const char yaml[] = "nodes:\n- {id: a, type: noop}\nedges: []\n";
+    int turn = 0;
+    (void)state;
+    for (bool failed = true; failed; turn++) {
+        struct err err = ERR_INIT;
+        allocations_before_failure = turn;
+        arena_test_may_allocate = all_but_one;
+        struct graph *graph = graph_load(slice_str(diamond), &err);
+        arena_test_may_allocate = NULL;
+        failed = allocations_before_failure < 0;
+        assert_int_equal(err.code, graph ? ERR_NONE : ERR_LIMIT);
+        assert_true(graph || failed);
+        graph_release(graph);
+    }
+    assert_true(turn > 5);
+    turn = 0;
+    for (bool failed = true; failed;) {
+        struct arena arena;
+        struct findings findings;
+        arena_init(&arena, 0);
+        findings_init(&findings, &arena);
+        allocations_before_failure = turn++;
+        arena_test_may_allocate = all_but_one;
+        struct graph *graph = graph_compile(slice_str(yaml), GRAPH_YAML, &findings);
+        arena_test_may_allocate = NULL;
+        failed = allocations_before_failure < 0;
+        assert_int_equal(findings.out_of_memory, !graph);
+        assert_int_equal(findings.errors, 0);
+        graph_release(graph);
+        arena_free(&arena);
+    }
+}
+
 /* Regular expressions are not the arena's: leak detection finds those that stay behind, be it a
  * graph that is used, one that is refused, or one for which memory ran out. */
 static void regular_expressions_are_given_back(void **state)
@@ -501,6 +542,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(every_allocation_may_fail_elsewhere),
         cmocka_unit_test(loading_may_fail),
+        cmocka_unit_test(one_allocation_may_fail),
         cmocka_unit_test(regular_expressions_are_given_back),
         cmocka_unit_test(large_definitions),
         cmocka_unit_test(large_and_wrong),

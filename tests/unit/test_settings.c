@@ -23,6 +23,7 @@ static const struct setting table[] = {
     {"token-key", 0, SETTING_STRING, NULL, 0, 0, "TEXT", "a secret", true, false},
     {"pin", 0, SETTING_INT, NULL, 0, 0, "N", "a secret number", true, false},
     {"output", 'o', SETTING_STRING, "table", 0, 0, "FORMAT", "how to print", false, true},
+    {"batch", 0, SETTING_INT, NULL, 0, 0, "N", "of one call here", false, true},
 };
 
 static struct arena arena;
@@ -303,6 +304,16 @@ static void test_file(void **state UNUSED)
     must_fail("", "cannot read nowhere.conf: No such file or directory");
 }
 
+/* What another program of ours knows is for that one, whatever it says. */
+static void test_one_file_for_all(void **state UNUSED)
+{
+    write_file("troupe.conf", "concurrency: many\nport: 84\nownership-lease: 7s\nbatch: 16\n");
+    must_read("");
+    assert_int_equal(settings_number(&settings, "port"), 84);
+    assert_false(settings_given(&settings, "batch"));
+    must_fail("--concurrency 3", "unknown option --concurrency");
+}
+
 static void test_mistakes_in_the_file(void **state UNUSED)
 {
     static const struct {
@@ -311,6 +322,9 @@ static void test_mistakes_in_the_file(void **state UNUSED)
         {"url: a\nprot: 1\n", "troupe.conf:2:1: unknown setting \"prot\"; did you mean \"port\"?"},
         {"xyzzy: 1\n", "troupe.conf:1:1: unknown setting \"xyzzy\""},
         {"outptu: 1\n", "troupe.conf:1:1: unknown setting \"outptu\""},
+        {"concurency: 1\n",
+         "troupe.conf:1:1: unknown setting \"concurency\"; did you mean \"concurrency\"?"},
+        {"config: x\n", "troupe.conf:1:1: unknown setting \"config\""},
         {"cache_size: 1\n",
          "troupe.conf:1:1: unknown setting \"cache_size\"; did you mean \"cache-size\"?"},
         {"output: json\n",
@@ -389,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes_in_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_help, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_file_for_all, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
     return cmocka_run_group_tests_name("settings", tests, group_setup, group_teardown);
