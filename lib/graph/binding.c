@@ -120,7 +120,7 @@ static bool reserved_name(struct template *t, struct slice name, struct json_ref
                           const struct path *path)
 {
     static const char *const expression_only[] = {"output", "ctx", "run", "index", "iteration"};
-    static const char *const later[] = {"item", "error", "secrets"};
+    static const char *const later[] = {"item", "secrets"};
     for (size_t i = 0; i < ARRAY_LEN(later); i++) {
         if (!slice_eq_str(name, later[i]))
             continue;
@@ -150,6 +150,13 @@ static int read_root(struct template *t, struct slice name, struct json_ref ref,
     } else if (slice_eq_str(name, "context")) {
         reference->root = ROOT_CONTEXT;
         scope->names_context = true;
+    } else if (slice_eq_str(name, "error")) {
+        reference->root = ROOT_ERROR;
+        if (scope->site == SITE_OUTPUT || !scope->c->graph->nodes[scope->node].goto_target) {
+            report(scope->c, FINDING_ERROR, dollar(t, ref), path,
+                   "$error: 'error' exists only in the direct targets of a goto");
+            t->wrong = true;
+        }
     } else if (reserved_name(t, name, ref, path)) {
         t->wrong = true;
     } else {

@@ -26,6 +26,8 @@ static struct graph_text *root_text(struct evaluation *e, const struct binding_r
         return &e->values->input;
     case ROOT_CONTEXT:
         return &e->values->context;
+    case ROOT_ERROR:
+        return &e->values->error;
     case ROOT_NODE:
         output = values_output(e->values, reference->node, &e->cursor);
         return output ? &output->output : NULL;

@@ -19,7 +19,7 @@ enum binding_op_kind {
     BINDING_PIECE,     /* an expression inside a string */
 };
 
-enum binding_root { ROOT_INPUT, ROOT_CONTEXT, ROOT_NODE };
+enum binding_root { ROOT_INPUT, ROOT_CONTEXT, ROOT_ERROR, ROOT_NODE };
 
 struct binding_step {
     struct slice member; /* ptr NULL: an element */

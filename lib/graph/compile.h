@@ -28,11 +28,14 @@ struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
     struct json_ref input, expression, template;
+    struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     bool type_known;
 };
 
 struct edge_draft {
     struct json_ref ref;
+    enum route_kind kind;
+    uint32_t rule, index;      /* implied ones: which rule, which element of the list */
     struct json_ref condition; /* its text; absent without one that is built */
     bool conditional;          /* a condition is written there */
     uint32_t from, to;         /* NO_NODE: unresolved */
@@ -99,6 +102,12 @@ struct hint hint_node(struct compiler *c, struct slice name);
 /* NO_NODE when there is none of that id. */
 uint32_t compiler_find(const struct compiler *c, struct slice id);
 
+/* Where an edge or what implies it stands: `edges[3]`, `nodes[1].branch.rules[0].next_nodes[2]`. */
+struct edge_place {
+    struct path parts[8];
+};
+const struct path *edge_place(const struct compiler *c, uint32_t draft, struct edge_place *place);
+
 /* --- passes --- */
 
 /* Checks an object against a context's rows; fills *fields with what has the right kind. */
@@ -119,6 +128,14 @@ MUSTCHECK int definition_node(struct compiler *c, struct json_ref ref, const str
 
 MUSTCHECK int nodes_pass(struct compiler *c);
 MUSTCHECK int edges_pass(struct compiler *c);
+/* For edges_pass: a reference to a node, NO_NODE when there is none of that id (reported). */
+MUSTCHECK int edge_resolve(struct compiler *c, struct json_ref ref, const struct path *path,
+                           uint32_t *node);
+/* Counts, then appends, the edges that fields of nodes imply (implied.c). */
+uint32_t implied_count(const struct compiler *c);
+MUSTCHECK int implied_edges(struct compiler *c);
+/* What the fields say of joins, routing and errors, once predecessors are known. */
+MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
 MUSTCHECK int names_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);

@@ -47,12 +47,11 @@ static void report_cycle(const struct walk *walk, const struct graph_edge *edge)
 {
     struct compiler *c = walk->c;
     const uint32_t draft = c->edge_drafts[edge - c->graph_edges];
-    struct path list = path_key(NULL, SLICE("edges"));
-    struct path place = path_index(&list, draft);
+    struct edge_place place;
     char text[600];
     cycle_text(walk, edge->to, text, sizeof(text));
     c->cyclic = true;
-    report_error(c, c->edges[draft].ref, &place, "closes a cycle: %s%s", text,
+    report_error(c, c->edges[draft].ref, edge_place(c, draft, &place), "closes a cycle: %s%s", text,
                  c->graph->entry_count == 0 ? " (no node is an entry: each has a predecessor)"
                                             : "");
 }

@@ -3,8 +3,7 @@
  */
 #include "graph/compile.h"
 
-static int resolve(struct compiler *c, struct json_ref ref, const struct path *path,
-                   const char *field, uint32_t *node)
+int edge_resolve(struct compiler *c, struct json_ref ref, const struct path *path, uint32_t *node)
 {
     *node = NO_NODE;
     if (!json_present(ref))
@@ -13,12 +12,45 @@ static int resolve(struct compiler *c, struct json_ref ref, const struct path *p
     if (!id.ptr)
         return -1;
     *node = compiler_find(c, id);
-    if (*node != NO_NODE)
-        return 0;
-    struct path place = path_key(path, slice_str(field));
-    report_error(c, ref, &place, "no node is called '%.*s'%s", SLICE_ARG(shown(id)),
-                 hint_node(c, id).text);
+    if (*node == NO_NODE)
+        report_error(c, ref, path, "no node is called '%.*s'%s", SLICE_ARG(shown(id)),
+                     hint_node(c, id).text);
     return 0;
+}
+
+const struct path *edge_place(const struct compiler *c, uint32_t index, struct edge_place *place)
+{
+    const struct edge_draft *draft = &c->edges[index];
+    struct path *parts = place->parts;
+    if (draft->kind == ROUTE_EDGE) {
+        parts[0] = path_key(NULL, SLICE("edges"));
+        parts[1] = path_index(&parts[0], index);
+        return &parts[1];
+    }
+    static const struct {
+        const char *field, *list;
+    } names[] = {
+        [ROUTE_RULE] = {"branch", "rules"},
+        [ROUTE_DEFAULT] = {"branch", "default"},
+        [ROUTE_AVAILABLE] = {"branch", "available_next_nodes"},
+        [ROUTE_BREAK] = {"loop", "break_path"},
+        [ROUTE_TIMEOUT] = {"loop", "timeout_path"},
+        [ROUTE_GOTO] = {"on_error", "goto"},
+    };
+    parts[0] = path_key(NULL, SLICE("nodes"));
+    parts[1] = path_index(&parts[0], draft->from);
+    parts[2] = path_key(&parts[1], slice_str(names[draft->kind].field));
+    parts[3] = path_key(&parts[2], slice_str(names[draft->kind].list));
+    struct path *list = &parts[3];
+    if (draft->kind == ROUTE_RULE) {
+        parts[4] = path_index(&parts[3], draft->rule);
+        parts[5] = path_key(&parts[4], SLICE("next_nodes"));
+        list = &parts[5];
+    }
+    if (json_type(draft->ref) != JSON_STRING || draft->index == NO_NODE)
+        return list;
+    list[1] = path_index(list, draft->index);
+    return &list[1];
 }
 
 static int read_edge(struct compiler *c, struct edge_draft *draft, struct json_ref ref,
@@ -32,9 +64,10 @@ static int read_edge(struct compiler *c, struct edge_draft *draft, struct json_r
         c->edges_unclear = true;
         return 0;
     }
+    const struct path from = path_key(path, SLICE("from")), to = path_key(path, SLICE("to"));
     if (definition_object(c, CONTEXT_EDGE, ref, path, &fields) != 0 ||
-        resolve(c, FIELD_VALUE(&fields, EDGE, FROM), path, "from", &draft->from) != 0 ||
-        resolve(c, FIELD_VALUE(&fields, EDGE, TO), path, "to", &draft->to) != 0)
+        edge_resolve(c, FIELD_VALUE(&fields, EDGE, FROM), &from, &draft->from) != 0 ||
+        edge_resolve(c, FIELD_VALUE(&fields, EDGE, TO), &to, &draft->to) != 0)
         return -1;
     draft->conditional = json_present(json_member(ref, SLICE("condition")));
     draft->condition = FIELD_VALUE(&fields, EDGE, CONDITION);
@@ -53,15 +86,19 @@ static bool resolved(const struct edge_draft *draft)
 static int read_edges(struct compiler *c)
 {
     const struct path list = path_key(NULL, SLICE("edges"));
-    const uint32_t count = json_count(c->edge_list);
-    if (count > GRAPH_MAX_EDGES) {
-        report_error(c, c->edge_list, &list, "%u edges; the limit is %u", count, GRAPH_MAX_EDGES);
+    const uint32_t written = json_present(c->edge_list) ? json_count(c->edge_list) : 0;
+    const uint32_t implied = implied_count(c);
+    if (written > GRAPH_MAX_EDGES || implied > GRAPH_MAX_EDGES - written) {
+        report_error(c, written > 0 ? c->edge_list : c->node_list, &list,
+                     "%u edges; the limit is %u", written + implied, GRAPH_MAX_EDGES);
         c->edges_unclear = true;
         return 0;
     }
-    c->edges = arena_array(&c->scratch, count, sizeof(*c->edges));
+    c->edges = arena_array(&c->scratch, (size_t)written + implied + 1, sizeof(*c->edges));
     if (!c->edges)
         return -1;
+    if (written == 0)
+        return implied_edges(c);
     struct json_iter it = json_iter(c->edge_list);
     for (uint32_t i = 0; json_next(&it); i++) {
         struct path place = path_index(&list, i);
@@ -69,7 +106,7 @@ static int read_edges(struct compiler *c)
             return -1;
         c->edge_draft_count = i + 1;
     }
-    return 0;
+    return implied_edges(c);
 }
 
 /* Draft indices by source, each source's in file order; starts[n] to starts[n + 1] are n's. */
@@ -110,6 +147,7 @@ static int merge(struct compiler *c, const uint32_t *starts, const uint32_t *ord
         struct graph_node *node = &c->graph_nodes[n];
         node->edges = &c->graph_edges[merged];
         node->routes = &routes[route];
+        node->terminal = true;
         for (uint32_t i = starts[n]; i < starts[n + 1]; i++) {
             struct edge_draft *draft = &c->edges[order[i]];
             if (seen[draft->to] != n + 1) {
@@ -121,10 +159,13 @@ static int merge(struct compiler *c, const uint32_t *starts, const uint32_t *ord
             }
             draft->edge = edge_of[draft->to];
             c->route_drafts[route] = order[i];
-            routes[route++].edge = draft->edge;
+            routes[route++] =
+                (struct graph_route){.edge = draft->edge, .kind = draft->kind, .rule = draft->rule};
             node->route_count++;
+            node->terminal &= draft->kind == ROUTE_GOTO;
+            if (draft->kind == ROUTE_GOTO)
+                c->graph_nodes[draft->to].goto_target = true;
         }
-        node->terminal = node->edge_count == 0;
     }
     c->graph->edge_count = merged;
     return 0;
@@ -177,9 +218,8 @@ static int entries(struct compiler *c)
 int edges_pass(struct compiler *c)
 {
     uint32_t *starts, *order;
-    if (json_present(c->edge_list) && read_edges(c) != 0)
+    if (read_edges(c) != 0 || by_source(c, &starts, &order) != 0 || merge(c, starts, order) != 0 ||
+        predecessors(c) != 0)
         return -1;
-    if (by_source(c, &starts, &order) != 0 || merge(c, starts, order) != 0 || predecessors(c) != 0)
-        return -1;
-    return entries(c);
+    return entries(c) != 0 ? -1 : behaviour_pass(c);
 }

@@ -9,6 +9,11 @@
         .name = "run", .type = CEL_STATIC_MAP, .slot = SLOT_RUN                                    \
     }
 
+#define NAME_ERROR                                                                                 \
+    {                                                                                              \
+        .name = "error", .type = CEL_DYN, .slot = SLOT_ERROR                                       \
+    }
+
 #define HINTS_EVERYWHERE                                                                           \
     {"item", "'item' exists only inside a map"}, {"index", "'index' exists only inside a map"},    \
         {"iteration", "'iteration' exists only inside a loop"},                                    \
@@ -20,6 +25,11 @@
 static const struct cel_variable names[] = {NAMES_EVERYWHERE};
 static const struct cel_variable condition_names[] = {
     NAMES_EVERYWHERE, {.name = "output", .type = CEL_DYN, .slot = SLOT_OUTPUT}};
+
+/* In the direct targets of a goto. */
+static const struct cel_variable target_names[] = {NAMES_EVERYWHERE, NAME_ERROR};
+static const struct cel_variable target_condition_names[] = {
+    NAMES_EVERYWHERE, NAME_ERROR, {.name = "output", .type = CEL_DYN, .slot = SLOT_OUTPUT}};
 
 static const struct cel_hint condition_hints[] = {HINTS_EVERYWHERE};
 static const struct cel_hint config_hints[] = {
@@ -41,6 +51,18 @@ static const struct cel_env envs[] = {
     [SITE_CONDITION] = ENV(condition_names, condition_hints),
     [SITE_OUTPUT] = ENV(names, mapping_hints),
 };
+
+static const struct cel_env target_envs[] = {
+    [SITE_CONFIG] = ENV(target_names, config_hints),
+    [SITE_CONDITION] = ENV(target_condition_names, condition_hints),
+};
+
+static const struct cel_env *env_of(const struct scope *scope)
+{
+    const bool target = scope->node != NO_NODE && scope->site != SITE_OUTPUT &&
+                        scope->c->graph->nodes[scope->node].goto_target;
+    return target ? &target_envs[scope->site] : &envs[scope->site];
+}
 
 /* Which nodes the program names. *valid: all of them may be named here. */
 static int resolve(struct scope *scope, const struct cel_program *program, struct json_ref string,
@@ -71,7 +93,7 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
     struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
     if (!source.ptr || !expr)
         return -1;
-    const struct cel_program *program = cel_compile(c->arena, source, &envs[scope->site], &error);
+    const struct cel_program *program = cel_compile(c->arena, source, env_of(scope), &error);
     if (!program) {
         if (error.code == CEL_ERROR_MEMORY)
             return -1;

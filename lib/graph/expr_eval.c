@@ -60,10 +60,9 @@ static int fill_slots(const struct graph_expr *expr, struct graph_values *values
         struct graph_text *text;
         const char *name;
     } sources[SLOT_COUNT] = {
-        [SLOT_INPUT] = {&values->input, "input"},
-        [SLOT_CONTEXT] = {&values->context, "context"},
-        [SLOT_OUTPUT] = {&values->output, "output"},
-        [SLOT_RUN] = {&values->run, "run"},
+        [SLOT_INPUT] = {&values->input, "input"},    [SLOT_CONTEXT] = {&values->context, "context"},
+        [SLOT_OUTPUT] = {&values->output, "output"}, [SLOT_RUN] = {&values->run, "run"},
+        [SLOT_ERROR] = {&values->error, "error"},
     };
     for (uint32_t i = 0; i < SLOT_COUNT; i++) {
         struct json_ref ref;

@@ -92,10 +92,23 @@ MUSTCHECK int graph_expr_eval(const struct graph_expr *expr, struct graph_values
 MUSTCHECK int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                                struct arena *arena, bool *holds, struct graph_failure *failure);
 
-/* One outgoing edge as written, in file order. */
+/* What leads from one node to another, as written: an edge, or a field that implies one. */
+enum route_kind {
+    ROUTE_EDGE,      /* edges[] */
+    ROUTE_RULE,      /* branch.rules[].next_nodes */
+    ROUTE_DEFAULT,   /* branch.default */
+    ROUTE_AVAILABLE, /* branch.available_next_nodes */
+    ROUTE_BREAK,     /* loop.break_path */
+    ROUTE_TIMEOUT,   /* loop.timeout_path */
+    ROUTE_GOTO,      /* on_error.goto */
+};
+
+/* In the order of DESIGN 3.2: edges in file order, then implied ones in node order. */
 struct graph_route {
-    uint32_t edge;                      /* index into the node's edges */
-    const struct graph_expr *condition; /* NULL: none */
+    uint32_t edge; /* index into the node's edges */
+    enum route_kind kind;
+    uint32_t rule;                      /* RULE: which */
+    const struct graph_expr *condition; /* EDGE: NULL for none */
 };
 
 struct graph_edge {
@@ -106,6 +119,22 @@ struct graph_edge {
 enum graph_routing {
     ROUTING_EACH,      /* every route decided by itself */
     ROUTING_EXCLUSIVE, /* conditional: the first that holds, else all without a condition */
+    ROUTING_RULES,     /* branch: all targets of the first rule that holds, else the default */
+    ROUTING_AGENT,     /* branch agent_driven: what output.next_nodes lists */
+};
+
+/* What a failure of the node's last attempt does. */
+enum graph_on_error {
+    ON_ERROR_FAIL,     /* ends the run */
+    ON_ERROR_CONTINUE, /* routed as if it had completed, with {"error": …} */
+    ON_ERROR_GOTO,     /* only the goto edges are taken, with that output */
+};
+
+/* max_attempts 1: none. */
+struct graph_retry {
+    uint32_t max_attempts;
+    int64_t backoff_ms, max_backoff_ms;
+    double multiplier, jitter; /* jitter: of the pause, 0 to 1 */
 };
 
 enum graph_join {
@@ -122,7 +151,8 @@ struct graph_node {
     enum graph_join join; /* matters with two predecessors or more */
     uint32_t need;        /* ANY: 1, COUNT: n, ALL: pred_count */
     bool entry;           /* no predecessors */
-    bool terminal;        /* no outgoing edges */
+    bool terminal;        /* no outgoing edges but those of a goto */
+    bool goto_target;     /* the name `error` exists here */
 
     const uint32_t *preds; /* node indices, in edge order */
     uint32_t pred_count;
@@ -136,6 +166,13 @@ struct graph_node {
     uint32_t read_count;
     bool reads_context; /* names `context` */
     bool reads_run;     /* names `run` */
+
+    const struct graph_expr *when;         /* NULL: always */
+    const struct graph_expr *const *rules; /* of ROUTING_RULES, in order */
+    uint32_t rule_count;
+    enum graph_on_error on_error;
+    struct graph_retry retry;
+    int64_t timeout_ms; /* of an attempt; 0: none */
 
     const struct binding *input; /* config.input, or NULL */
 

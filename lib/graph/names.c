@@ -69,8 +69,10 @@ static void begin_names(struct compiler *c, const struct graph_node *node)
 {
     c->stamp++;
     c->named_count = 0;
-    for (uint32_t i = 0; node && i < node->pred_count; i++)
-        c->named_stamp[node->preds[i]] = c->stamp;
+    /* The one predecessor comes as the input. Of several only those do whose edge was taken: who is
+     * named comes for itself. */
+    if (node && node->pred_count == 1)
+        c->named_stamp[node->preds[0]] = c->stamp;
 }
 
 static int end_names(struct compiler *c, const uint32_t **reads, uint32_t *count)
@@ -113,19 +115,52 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     return 0;
 }
 
-static int condition_names(struct scope *scope, uint32_t draft, const struct graph_expr **condition)
+static int compile_condition(struct scope *scope, struct json_ref ref, const struct path *place,
+                             const struct graph_expr **condition)
 {
-    struct path list = path_key(NULL, SLICE("edges"));
-    struct path place = path_index(&list, draft);
-    struct path member = path_key(&place, SLICE("condition"));
-    struct json_ref ref = scope->c->edges[draft].condition;
-    if (!json_present(ref))
-        return 0;
-    if (compile_expression(scope, ref, &member, condition) != 0)
+    if (!json_present(ref) || json_type(ref) != JSON_STRING)
+        return 0; /* none, or refused by its row */
+    if (compile_expression(scope, ref, place, condition) != 0)
         return -1;
     if (*condition && cel_is_static_non_bool((*condition)->program))
-        report_error(scope->c, ref, &member, "a condition is true or false; this is %.*s",
+        report_error(scope->c, ref, place, "a condition is true or false; this is %.*s",
                      SLICE_ARG(shown(cel_type_text((*condition)->program))));
+    return 0;
+}
+
+static int condition_names(struct scope *scope, uint32_t draft, const struct graph_expr **condition)
+{
+    struct edge_place place;
+    if (scope->c->edges[draft].kind != ROUTE_EDGE)
+        return 0;
+    struct path member = path_key(edge_place(scope->c, draft, &place), SLICE("condition"));
+    return compile_condition(scope, scope->c->edges[draft].condition, &member, condition);
+}
+
+/* The conditions of branch.rules. A rule whose condition does not compile stays without one: the graph
+ * is refused anyway. */
+static int rule_names(struct scope *scope, const struct node_draft *draft, struct graph_node *node,
+                      const struct path *place)
+{
+    struct path branch = path_key(place, SLICE("branch")), list = path_key(&branch, SLICE("rules"));
+    struct json_ref rules =
+        json_present(draft->branch) ? json_member(draft->branch, SLICE("rules")) : JSON_NONE;
+    if (!json_present(rules) || json_type(rules) != JSON_ARRAY)
+        return 0;
+    const struct graph_expr **compiled =
+        arena_array(scope->c->arena, json_count(rules), sizeof(struct graph_expr *));
+    if (!compiled)
+        return -1;
+    struct json_iter it = json_iter(rules);
+    for (uint32_t i = 0; json_next(&it); i++) {
+        struct path rule = path_index(&list, i), member = path_key(&rule, SLICE("condition"));
+        if (json_type(it.value) == JSON_OBJECT &&
+            compile_condition(scope, json_member(it.value, SLICE("condition")), &member,
+                              &compiled[i]) != 0)
+            return -1;
+    }
+    node->rules = compiled;
+    node->rule_count = json_count(rules);
     return 0;
 }
 
@@ -134,10 +169,13 @@ static int node_names(struct compiler *c, uint32_t index)
     struct graph_node *node = &c->graph_nodes[index];
     struct path list = path_key(NULL, SLICE("nodes"));
     struct path place = path_index(&list, index);
+    struct path when = path_key(&place, SLICE("when"));
     struct scope config = {.c = c, .site = SITE_CONFIG, .node = index};
     struct scope conditions = {.c = c, .site = SITE_CONDITION, .node = index};
     begin_names(c, node);
-    if (config_names(&config, &c->nodes[index], node, &place) != 0)
+    if (compile_condition(&config, c->nodes[index].when, &when, &node->when) != 0 ||
+        config_names(&config, &c->nodes[index], node, &place) != 0 ||
+        rule_names(&conditions, &c->nodes[index], node, &place) != 0)
         return -1;
     const size_t first = (size_t)(node->routes - c->graph_routes);
     for (uint32_t i = 0; i < node->route_count; i++)

@@ -103,9 +103,7 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
 static bool implies_edges(const struct node_fields *fields)
 {
     const struct fields *node = &fields->node;
-    return fields->type == NODE_LOOP || json_present(FIELD_VALUE(node, NODE, BRANCH)) ||
-           json_present(FIELD_VALUE(node, NODE, LOOP)) ||
-           json_present(FIELD_VALUE(node, NODE, ON_ERROR)) ||
+    return fields->type == NODE_LOOP || json_present(FIELD_VALUE(node, NODE, LOOP)) ||
            json_present(FIELD_VALUE(node, NODE, COMPENSATE));
 }
 
@@ -117,6 +115,7 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
                                 .index = index,
                                 .type = NODE_NOOP,
                                 .function = FUNCTION_NONE,
+                                .retry = {.max_attempts = 1},
                                 .queue = SLICE("default")};
     if (json_type(ref) != JSON_OBJECT) {
         report_error(c, ref, path, "expected a node (an object), not %.*s",
@@ -129,6 +128,12 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     draft->ref = ref;
     if (definition_node(c, ref, path, &fields) != 0)
         return -1;
+    draft->join = FIELD_VALUE(&fields.node, NODE, JOIN);
+    draft->branch = FIELD_VALUE(&fields.node, NODE, BRANCH);
+    draft->on_error = FIELD_VALUE(&fields.node, NODE, ON_ERROR);
+    draft->when = FIELD_VALUE(&fields.node, NODE, WHEN);
+    draft->retry = FIELD_VALUE(&fields.node, NODE, RETRY);
+    draft->timeout = FIELD_VALUE(&fields.node, NODE, TIMEOUT_MS);
     node->type = fields.type;
     node->routing = fields.type == NODE_CONDITIONAL ? ROUTING_EXCLUSIVE : ROUTING_EACH;
     draft->type_known = fields.type_known;

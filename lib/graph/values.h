@@ -38,6 +38,7 @@ struct graph_values {
     struct graph_text context;    /* the run's input */
     struct graph_text output;     /* of the node just executed: in conditions only, else absent */
     struct graph_text run;        /* {id, workflow, version, started_at, labels} */
+    struct graph_text error;      /* in targets of a goto: the failure that led here, or null */
     struct graph_output *outputs; /* what was fetched; a node that is not there is absent */
     uint32_t output_count;
     int64_t iteration; /* of the innermost loop; 0 outside loops */

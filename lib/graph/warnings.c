@@ -14,9 +14,11 @@ static struct slice trimmed(struct slice text)
 
 static void warn_route(struct compiler *c, uint32_t draft, uint32_t earlier, const char *why)
 {
-    struct path list = path_key(NULL, SLICE("edges"));
-    struct path place = path_index(&list, draft);
-    report_warning(c, c->edges[draft].ref, &place, "shadowed by edges[%u]: %s", earlier, why);
+    struct edge_place place, other;
+    char text[PATH_TEXT_BYTES];
+    path_write(edge_place(c, earlier, &other), text);
+    report_warning(c, c->edges[draft].ref, edge_place(c, draft, &place), "shadowed by %s: %s", text,
+                   why);
 }
 
 /* The routes of one node, with the drafts they come from. */
@@ -51,7 +53,7 @@ static int exclusive(struct compiler *c, const struct routes *routes, bool *alwa
             certain = draft;
     }
     for (uint32_t i = 0; i < routes->count && certain != NO_NODE; i++)
-        if (!c->edges[routes->drafts[i]].conditional)
+        if (routes->list[i].kind == ROUTE_EDGE && !c->edges[routes->drafts[i]].conditional)
             warn_route(c, routes->drafts[i], certain, "its condition always holds");
     strmap_free(&texts);
     *always = certain != NO_NODE;
@@ -65,12 +67,13 @@ static void repeated(struct compiler *c, const struct routes *routes, uint32_t *
     for (uint32_t e = 0; e < routes->node->edge_count; e++)
         plain[e] = NO_NODE;
     for (uint32_t i = 0; i < routes->count; i++)
-        if (!c->edges[routes->drafts[i]].conditional && plain[routes->list[i].edge] == NO_NODE)
+        if (routes->list[i].kind == ROUTE_EDGE && !c->edges[routes->drafts[i]].conditional &&
+            plain[routes->list[i].edge] == NO_NODE)
             plain[routes->list[i].edge] = routes->drafts[i];
     for (uint32_t i = 0; i < routes->count; i++) {
         const uint32_t first = plain[routes->list[i].edge];
         const bool conditional = c->edges[routes->drafts[i]].conditional;
-        if (first == NO_NODE || first == routes->drafts[i])
+        if (first == NO_NODE || first == routes->drafts[i] || routes->list[i].kind != ROUTE_EDGE)
             continue;
         if (conditional && routes->node->routing == ROUTING_EXCLUSIVE)
             continue; /* a choice, with the same node as default */
@@ -88,17 +91,18 @@ static int node_warnings(struct compiler *c, uint32_t index, uint32_t *plain)
                                   .count = node->route_count};
     struct path list = path_key(NULL, SLICE("nodes"));
     struct path place = path_index(&list, index);
-    bool always = false, has_default = node->route_count == 0;
+    bool always = false, has_default = node->terminal;
     if (node->entry && node->terminal && c->graph->node_count > 1)
         report_warning(c, c->nodes[index].ref, &place, "isolated: no edge leads to or from '%.*s'",
                        SLICE_ARG(shown(node->id)));
-    repeated(c, &routes, plain);
+    if (node->routing == ROUTING_EACH || node->routing == ROUTING_EXCLUSIVE)
+        repeated(c, &routes, plain);
     if (node->routing != ROUTING_EXCLUSIVE)
         return 0;
     if (exclusive(c, &routes, &always) != 0)
         return -1;
     for (uint32_t i = 0; i < routes.count; i++)
-        has_default |= !c->edges[routes.drafts[i]].conditional;
+        has_default |= routes.list[i].kind == ROUTE_EDGE && !c->edges[routes.drafts[i]].conditional;
     if (!has_default && !always)
         report_warning(c, c->nodes[index].ref, &place,
                        "a conditional without default: when no condition holds, nothing follows "

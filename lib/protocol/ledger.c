@@ -36,7 +36,9 @@ void ledger_write_execution(struct buf *out, const struct ledger_execution *exec
     write_netstring(out, execution->node);
     write_netstring(out, execution->scope);
     write_number(out, execution->attempt);
-    write_netstring(out, execution->failed ? SLICE("f") : SLICE("c"));
+    write_netstring(out, execution->failed    ? SLICE("f")
+                         : execution->skipped ? SLICE("s")
+                                              : SLICE("c"));
     write_number(out, execution->started_us);
     write_number(out, execution->ended_us);
     write_netstring(out, execution->worker);
@@ -123,6 +125,7 @@ static bool read_execution(struct slice part, bool hidden, struct ledger_executi
                                            .node = f[1],
                                            .scope = f[2],
                                            .failed = slice_eq_str(f[4], "f"),
+                                           .skipped = slice_eq_str(f[4], "s"),
                                            .worker = f[7],
                                            .taken = f[8],
                                            .reason = f[9],
@@ -132,7 +135,7 @@ static bool read_execution(struct slice part, bool hidden, struct ledger_executi
         if (execution->taken.ptr[i] != '0' && execution->taken.ptr[i] != '1')
             return false;
     }
-    return (execution->failed || slice_eq_str(f[4], "c")) &&
+    return (execution->failed || execution->skipped || slice_eq_str(f[4], "c")) &&
            decimal_u32(f[3], &execution->attempt) && decimal_i64(f[5], &execution->started_us) &&
            decimal_i64(f[6], &execution->ended_us);
 }

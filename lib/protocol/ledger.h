@@ -32,12 +32,13 @@ struct ledger_execution { /* x and o */
     struct slice scope;
     uint32_t attempt;
     bool failed;
+    bool skipped; /* by its `when`: was not executed */
     int64_t started_us, ended_us;
     struct slice worker;
     struct slice taken; /* '0'/'1' per outgoing edge */
     struct slice reason;
-    struct slice output; /* JSON; len 0 when failed */
-    struct slice error;  /* JSON; len 0 when completed */
+    struct slice output; /* JSON; len 0 when skipped, or failed and not handled */
+    struct slice error;  /* JSON; len 0 unless failed */
 };
 struct ledger_command {
     struct slice run, kind, command_id, by;

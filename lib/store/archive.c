@@ -169,7 +169,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     copy_text(out, execution->output);
     copy_text(out, execution->error);
     copy_text(out, execution->worker);
-    copy_bool(out, execution->node->terminal);
+    copy_bool(out, execution->node->terminal && !execution->left);
     archive->execution_count++;
 }
 

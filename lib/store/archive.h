@@ -95,6 +95,7 @@ struct archive_execution {
     uint64_t token;     /* 0: skipped */
     int64_t at_us, started_us, ended_us;
     struct slice output, error, worker; /* ptr NULL: none */
+    bool left;                          /* by a goto: its output is none of the run's */
 };
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution);
 

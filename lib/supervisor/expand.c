@@ -174,13 +174,20 @@ static int expand_dead_edges(struct supervisor *s, const struct run *run,
 
 static bool had_choice(const struct graph_node *node)
 {
-    if (node->routing != ROUTING_EACH || node->edge_count > 1)
+    if (node->routing != ROUTING_EACH || node->edge_count > 1 || node->when)
         return node->edge_count > 0;
     for (uint32_t i = 0; i < node->route_count; i++) {
         if (node->routes[i].condition)
             return true;
     }
     return false;
+}
+
+/* A goto's edges are the only ones of a terminal node. */
+static bool left_by_goto(const struct graph_node *node, const struct ledger_execution *execution)
+{
+    return node->terminal && execution->taken.len > 0 &&
+           memchr(execution->taken.ptr, '1', execution->taken.len) != NULL;
 }
 
 static struct slice edge_targets(struct supervisor *s, const struct run *run,
@@ -307,19 +314,23 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
     add_event(s, record, hidden ? "output" : "execution", hidden ? NULL : execution,
               hidden ? -1 : (int64_t)index, SLICE_NONE);
     if (node) {
+        const bool skipped = execution->skipped;
         const struct archive_execution row = {
             .run = slice_str(run->id),
             .node = node,
             .scope = execution->scope,
-            .attempt = execution->attempt,
-            .status = execution->failed ? "failed" : "completed",
+            .attempt = skipped ? 0 : execution->attempt,
+            .status = execution->failed ? "failed"
+                      : skipped         ? "skipped"
+                                        : "completed",
             .token = outcome->number,
             .at_us = execution->started_us,
-            .started_us = execution->started_us,
-            .ended_us = execution->ended_us,
+            .started_us = skipped ? 0 : execution->started_us,
+            .ended_us = skipped ? 0 : execution->ended_us,
             .output = execution->output.len > 0 ? execution->output : SLICE_NONE,
             .error = execution->error.len > 0 ? execution->error : SLICE_NONE,
-            .worker = execution->worker,
+            .worker = skipped ? SLICE_NONE : execution->worker,
+            .left = left_by_goto(node, execution),
         };
         archive_add_execution(&s->archive, &row);
         if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)

@@ -201,7 +201,7 @@ static int fail(struct run *run)
  * anyway. */
 static bool output_is_read(const struct graph *graph, const struct graph_node *node)
 {
-    if (!node->terminal)
+    if (node->edge_count > 0)
         return true;
     for (uint32_t i = 0; i < graph->output_read_count; i++) {
         if (graph->output_reads[i] == node->index)
@@ -214,13 +214,14 @@ static int store_output(struct run *run, const struct ledger_execution *record)
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
-    const struct stored_output stored = {.attempt = token->attempt,
+    const struct stored_output stored = {.failed = record->failed,
+                                         .attempt = token->attempt,
                                          .started_us = record->started_us,
                                          .ended_us = record->ended_us,
                                          .json = record->output};
     token->result.output_field = SLICE("");
     token->result.output_value = SLICE("");
-    if (!run->node || !output_is_read(token->graph, run->node))
+    if (!run->node || record->skipped || !output_is_read(token->graph, run->node))
         return 0;
     buf_reset(scratch);
     buf_char(scratch, 'o');
@@ -234,25 +235,32 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     return token->result.output_field.ptr && token->result.output_value.ptr ? 0 : -1;
 }
 
-static int complete(struct run *run, struct slice output, const struct route *route)
+/* A result with a plan: of a completed execution, a failed one that goes on, or a skipped one. */
+static int conclude(struct run *run, enum route_outcome outcome, struct slice output,
+                    struct slice error, const struct route *route)
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     struct ledger_execution record = record_of(run);
+    record.failed = outcome == ROUTE_CONTINUES || outcome == ROUTE_GOES_TO;
+    record.skipped = outcome == ROUTE_SKIPPED;
+    record.error = error;
     record.output = output;
     record.taken = route->taken;
     record.reason = route->reason;
-    scratch->cap_bytes =
-        output.len + route->taken.len + route->reason.len + token->scope.len + RECORD_EXTRA_BYTES;
+    scratch->cap_bytes = output.len + error.len + route->taken.len + route->reason.len +
+                         token->scope.len + RECORD_EXTRA_BYTES;
     token->result =
         (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
+                              .failed = record.failed,
                               .ops = route->ops,
                               .op_count = route->op_count};
     int rc = store_output(run, &record);
     buf_reset(scratch);
     ledger_write_execution(scratch, &record);
     token->result.record = keep_scratch(run);
-    token->result.identity = identity(token, false);
+    /* A failure counts only from whoever holds the token. */
+    token->result.identity = identity(token, record.failed);
     if (rc == 0 && token->result.record.ptr && token->result.identity.ptr)
         return 0;
     return failure_fill(&run->failure, "too_large", "out of memory for the result");
@@ -260,10 +268,40 @@ static int complete(struct run *run, struct slice output, const struct route *ro
 
 /* --- what there is to execute --- */
 
-static int execute_node(struct run *run)
+/* Routes and concludes what has been executed, or was not to be. */
+static int go_on(struct run *run, enum route_outcome outcome, struct slice output,
+                 struct slice error)
 {
     struct token *token = run->token;
     struct route route;
+    run->values.output = (struct graph_text){.text = output};
+    if (route_plan(token->graph, run->node, outcome, &run->values, run->by->queues, &token->arena,
+                   &route, &run->failure) != 0)
+        return -1;
+    return conclude(run, outcome, output, error, &route);
+}
+
+/* `error`: of the first of the taken edges, in their order, that a goto took; null otherwise. */
+static void fill_error(struct run *run)
+{
+    struct json_ref output, error;
+    run->values.error = (struct graph_text){.text = SLICE("null")};
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        struct graph_output *from = &run->values.outputs[run->inputs[i]];
+        if (!from->failed || run->token->graph->nodes[from->node].on_error != ON_ERROR_GOTO)
+            continue;
+        if (graph_text_ref(&from->output, &run->token->arena, &output) != 0)
+            return;
+        error = json_member(output, SLICE("error"));
+        if (json_present(error))
+            run->values.error = (struct graph_text){.text = json_text(error)};
+        return;
+    }
+}
+
+static int execute_node(struct run *run)
+{
+    struct token *token = run->token;
     struct exec_task task = {.node = run->node,
                              .values = &run->values,
                              .arena = &token->arena,
@@ -276,6 +314,17 @@ static int execute_node(struct run *run)
     if (!natural.ptr)
         return -1;
     buf_reset(task.output);
+    if (run->node->goto_target)
+        fill_error(run);
+    if (run->node->when) {
+        bool holds = false;
+        run->values.input = (struct graph_text){.text = natural};
+        if (graph_expr_holds(run->node->when, &run->values, &token->arena, &holds, &run->failure) !=
+            0)
+            return -1;
+        if (!holds)
+            return go_on(run, ROUTE_SKIPPED, SLICE(""), SLICE(""));
+    }
     if (exec_resolve_input(&task, natural) != 0 || exec_run(&task) != 0) {
         run->failure = task.failure;
         return -1;
@@ -284,11 +333,37 @@ static int execute_node(struct run *run)
         task.passed.ptr ? task.passed : arena_copy(&token->arena, buf_slice(task.output));
     if (!output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
-    run->values.output = (struct graph_text){.text = output};
-    if (route_plan(token->graph, run->node, &run->values, run->by->queues, &token->arena, &route,
-                   &run->failure) != 0)
+    return go_on(run, ROUTE_COMPLETED, output, SLICE(""));
+}
+
+/* {"error": …}, and the error itself within it. ptr NULL without memory. */
+static struct slice error_output(struct run *run, struct slice *error)
+{
+    static const char lead[] = "{\"error\":";
+    struct buf *scratch = run->by->scratch;
+    scratch->cap_bytes = RECORD_EXTRA_BYTES;
+    buf_reset(scratch);
+    buf_str(scratch, lead);
+    failure_write_json(scratch, &run->failure, run->node->id, run->token->attempt);
+    buf_char(scratch, '}');
+    struct slice output = keep_scratch(run);
+    if (output.ptr)
+        *error = slice_of(output.ptr + sizeof(lead) - 1, output.len - sizeof(lead));
+    return output;
+}
+
+/* What on_error says. A second failure, of the routing, ends the run. */
+static int handle_failure(struct run *run)
+{
+    struct slice error;
+    if (!run->node || run->node->on_error == ON_ERROR_FAIL)
+        return fail(run);
+    struct slice output = error_output(run, &error);
+    if (!output.ptr)
         return -1;
-    return complete(run, output, &route);
+    const enum route_outcome outcome =
+        run->node->on_error == ON_ERROR_GOTO ? ROUTE_GOES_TO : ROUTE_CONTINUES;
+    return go_on(run, outcome, output, error) == 0 ? 0 : fail(run);
 }
 
 static int execute_mapping(struct run *run)
@@ -310,7 +385,7 @@ static int execute_mapping(struct run *run)
     struct slice output = rc == 0 ? keep_scratch(run) : SLICE_NONE;
     if (rc == 0 && !output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
-    return rc == 0 ? complete(run, output, &nowhere) : -1;
+    return rc == 0 ? conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere) : -1;
 }
 
 /* NULL, with failure set, when the token names a node that the graph does not have. */
@@ -365,7 +440,7 @@ int execute_token(const struct execution *execution, struct token *token)
         .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
     if (is_continuation(token))
         return continuation(execution, token);
-    return execute(&run) == 0 ? 0 : fail(&run);
+    return execute(&run) == 0 ? 0 : handle_failure(&run);
 }
 
 int execute_give_up(const struct execution *execution, struct token *token,

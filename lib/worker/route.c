@@ -9,6 +9,7 @@ enum { REASON_MAX_BYTES = 500, WANTED_MAX_BYTES = 1 << 20 };
 struct planner {
     const struct graph *graph;
     const struct graph_node *node;
+    enum route_outcome outcome;
     struct graph_values *values;
     struct call_queues queues;
     struct arena *arena;
@@ -29,10 +30,11 @@ static bool has_conditions(const struct graph_node *node)
     return false;
 }
 
-static void add_reason(struct planner *p, const struct graph_route *route)
+static void add_reason(struct planner *p, const struct graph_route *route,
+                       const struct graph_expr *condition)
 {
     const struct graph_node *to = &p->graph->nodes[p->node->edges[route->edge].to];
-    struct slice source = utf8_cut(cel_source(route->condition->program), REASON_MAX_BYTES);
+    struct slice source = utf8_cut(cel_source(condition->program), REASON_MAX_BYTES);
     if (p->reason.len > REASON_MAX_BYTES)
         return;
     if (p->reason.len > 0)
@@ -49,6 +51,8 @@ static int decide_each(struct planner *p)
     for (uint32_t i = 0; i < p->node->route_count; i++) {
         const struct graph_route *route = &p->node->routes[i];
         bool holds = true;
+        if (route->kind == ROUTE_GOTO)
+            continue;
         if (route->condition &&
             graph_expr_holds(route->condition, p->values, p->arena, &holds, p->failure) != 0)
             return -1;
@@ -56,7 +60,7 @@ static int decide_each(struct planner *p)
             continue;
         p->taken[route->edge] = '1';
         if (route->condition)
-            add_reason(p, route);
+            add_reason(p, route, route->condition);
     }
     if (has_conditions(p->node) && p->reason.len == 0)
         buf_str(&p->reason, "no condition holds");
@@ -75,13 +79,13 @@ static int decide_exclusive(struct planner *p)
             return -1;
         if (holds) {
             p->taken[route->edge] = '1';
-            add_reason(p, route);
+            add_reason(p, route, route->condition);
             return 0;
         }
     }
     for (uint32_t i = 0; i < p->node->route_count; i++) {
         const struct graph_route *route = &p->node->routes[i];
-        if (route->condition)
+        if (route->condition || route->kind == ROUTE_GOTO)
             continue;
         p->taken[route->edge] = '1';
         otherwise = true;
@@ -90,6 +94,107 @@ static int decide_exclusive(struct planner *p)
         buf_str(&p->reason, otherwise ? "no condition holds: the default"
                                       : "no condition holds, and there is no default");
     return 0;
+}
+
+/* Takes all routes of a kind (of one rule, for rules). */
+static uint32_t take_kind(struct planner *p, enum route_kind kind, uint32_t rule)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < p->node->route_count; i++) {
+        const struct graph_route *route = &p->node->routes[i];
+        if (route->kind != kind || route->rule != rule)
+            continue;
+        p->taken[route->edge] = '1';
+        count++;
+    }
+    return count;
+}
+
+static int decide_rules(struct planner *p)
+{
+    for (uint32_t i = 0; i < p->node->rule_count; i++) {
+        const struct graph_expr *condition = p->node->rules[i];
+        bool holds = false;
+        if (graph_expr_holds(condition, p->values, p->arena, &holds, p->failure) != 0)
+            return -1;
+        if (!holds)
+            continue;
+        (void)take_kind(p, ROUTE_RULE, i);
+        buf_printf(&p->reason, "rule %u: ", i + 1);
+        buf_slice_append(&p->reason, utf8_cut(cel_source(condition->program), REASON_MAX_BYTES));
+        return 0;
+    }
+    buf_str(&p->reason, take_kind(p, ROUTE_DEFAULT, 0) > 0
+                            ? "no rule holds: the default"
+                            : "no rule holds, and there is no default");
+    return 0;
+}
+
+static int bad_choice(struct planner *p, const char *why, struct slice what)
+{
+    return failure_fill(p->failure, "routing", "output.next_nodes of node '%.*s' %s%.*s",
+                        SLICE_ARG(p->node->id), why, SLICE_ARG(utf8_cut(what, 80)));
+}
+
+/* One name of output.next_nodes. */
+static int take_name(struct planner *p, struct json_ref name)
+{
+    if (json_type(name) != JSON_STRING)
+        return bad_choice(p, "holds something that is no name: ", json_text(name));
+    for (uint32_t i = 0; i < p->node->route_count; i++) {
+        const struct graph_route *route = &p->node->routes[i];
+        if (route->kind != ROUTE_AVAILABLE ||
+            !json_string_eq(name, p->graph->nodes[p->node->edges[route->edge].to].id))
+            continue;
+        p->taken[route->edge] = '1';
+        return 0;
+    }
+    return bad_choice(p, "names what is not among available_next_nodes: ", json_text(name));
+}
+
+static int decide_agent(struct planner *p)
+{
+    struct json_ref output, list;
+    if (graph_text_ref(&p->values->output, p->arena, &output) != 0)
+        return bad_choice(p, "cannot be read", SLICE(""));
+    list = json_member(output, SLICE("next_nodes"));
+    if (!json_present(list) || json_type(list) != JSON_ARRAY)
+        return bad_choice(p, "is no list", SLICE(""));
+    struct json_iter it = json_iter(list);
+    while (json_next(&it)) {
+        if (take_name(p, it.value) != 0)
+            return -1;
+    }
+    buf_str(&p->reason, "output.next_nodes: ");
+    buf_slice_append(&p->reason, utf8_cut(json_text(list), REASON_MAX_BYTES));
+    return 0;
+}
+
+static int decide(struct planner *p)
+{
+    switch (p->outcome) {
+    case ROUTE_SKIPPED:
+        buf_str(&p->reason, "when is false");
+        return 0;
+    case ROUTE_GOES_TO:
+        (void)take_kind(p, ROUTE_GOTO, 0);
+        buf_str(&p->reason, "it failed: on_error.goto");
+        return 0;
+    case ROUTE_COMPLETED:
+    case ROUTE_CONTINUES:
+        break;
+    }
+    switch (p->node->routing) {
+    case ROUTING_EACH:
+        return decide_each(p);
+    case ROUTING_EXCLUSIVE:
+        return decide_exclusive(p);
+    case ROUTING_RULES:
+        return decide_rules(p);
+    case ROUTING_AGENT:
+        return decide_agent(p);
+    }
+    panic("routing %d", (int)p->node->routing);
 }
 
 static void add_op(struct planner *p, const struct route_op *op)
@@ -162,16 +267,16 @@ static int plan(struct planner *p)
     }
     memset(p->taken, '0', p->node->edge_count);
     p->taken[p->node->edge_count] = '\0';
-    const int rc = p->node->routing == ROUTING_EXCLUSIVE ? decide_exclusive(p) : decide_each(p);
-    return rc == 0 ? add_edges(p) : rc;
+    return decide(p) == 0 ? add_edges(p) : -1;
 }
 
-int route_plan(const struct graph *graph, const struct graph_node *node,
+int route_plan(const struct graph *graph, const struct graph_node *node, enum route_outcome outcome,
                struct graph_values *values, struct call_queues queues, struct arena *arena,
                struct route *route, struct graph_failure *failure)
 {
     struct planner p = {.graph = graph,
                         .node = node,
+                        .outcome = outcome,
                         .values = values,
                         .queues = queues,
                         .arena = arena,

@@ -27,11 +27,16 @@ struct route {
     uint32_t op_count;
 };
 
+/* What is to be routed: a completed execution, one that failed and goes on (on_error), or one that was
+ * skipped by its `when`. */
+enum route_outcome { ROUTE_COMPLETED, ROUTE_CONTINUES, ROUTE_GOES_TO, ROUTE_SKIPPED };
+
 /* Everything that the route holds is in the arena. -1 with failure: `expression`, `type`,
- * `expression_cost` of a condition, `too_large` without memory, `internal` for a queue that the call
+ * `expression_cost` of a condition, `routing` of an agent_driven branch, `too_large` without memory, `internal` for a queue that the call
  * does not name. */
 MUSTCHECK int route_plan(const struct graph *graph, const struct graph_node *node,
-                         struct graph_values *values, struct call_queues queues,
-                         struct arena *arena, struct route *route, struct graph_failure *failure);
+                         enum route_outcome outcome, struct graph_values *values,
+                         struct call_queues queues, struct arena *arena, struct route *route,
+                         struct graph_failure *failure);
 
 #endif

@@ -31,8 +31,13 @@ local function join_row(digest, node)
         mode = mode, arity = tonumber(arity), need = tonumber(need), queue = queue, extras = extras,
         predecessors = {}, dead = {},
     }
+    local inputs = {}
     for predecessor in gmatch(predecessors, '%d+') do
         row.predecessors[#row.predecessors + 1] = predecessor
+        inputs[predecessor] = true
+    end
+    for extra in gmatch(extras, '[^,]+') do
+        row.overlap = row.overlap or inputs[extra]
     end
     for dead_node, slot in gmatch(dead, '(%d+)%.(%d+)') do
         row.dead[#row.dead + 1] = dead_node
@@ -40,6 +45,23 @@ local function join_row(digest, node)
     end
     rows[node] = row
     return row
+end
+
+-- A predecessor may be named besides: it is among the extras only when its edge was dead.
+local function extras_of(row, inputs)
+    if not row.overlap then
+        return row.extras
+    end
+    local taken, extras = {}, {}
+    for i = 1, #inputs do
+        taken[inputs[i]] = true
+    end
+    for extra in gmatch(row.extras, '[^,]+') do
+        if not taken[extra] then
+            extras[#extras + 1] = extra
+        end
+    end
+    return concat(extras, ',')
 end
 
 local function join_fire(row, node, scope, marks, state)
@@ -52,7 +74,7 @@ local function join_fire(row, node, scope, marks, state)
                 inputs[n] = row.predecessors[i]
             end
         end
-        wanted = concat(inputs, ',') .. ';' .. row.extras
+        wanted = concat(inputs, ',') .. ';' .. extras_of(row, inputs)
     end
     local number = emit(node, scope, row.queue, wanted, state)
     note_join('F' .. node .. ',' .. scope .. ',' .. number .. ',' .. marks)

@@ -128,8 +128,8 @@ static void test_join_tables(void **state UNUSED)
     assert_int_equal(join_table_rows(&changed, &arena, add_row, &rows), 0);
     assert_int_equal(rows.count, 2);
     assert_int_equal(rows.nodes[0], 3);
-    /* d: a is read besides its predecessors; skipped, it skips e, whose edge to g is dead then. */
-    assert_string_equal(rows.text[0], "a|2|2|heavy|1,2|0,in,rn|6.0");
+    /* d reads a, and its predecessor b by name, should its edge be dead; skipped, it skips e, whose edge to g is dead then. */
+    assert_string_equal(rows.text[0], "a|2|2|heavy|1,2|0,1,in,rn|6.0");
     assert_int_equal(rows.nodes[1], 6);
     assert_string_equal(rows.text[1], "k|3|2|default|4,2,5||");
     arena_free(&arena);
