@@ -65,7 +65,7 @@ create table event_log (
     epoch bigint not null,    -- with seq: the ledger entry
     seq bigint not null,
     ordinal integer not null, -- of the record within the entry
-    kind text not null check (kind in ('start', 'execution', 'output', 'continuation', 'command')),
+    kind text not null check (kind in ('start', 'execution', 'output', 'wait', 'continuation', 'command')),
     at timestamptz not null,  -- of the script call
     token bigint,             -- that was settled
     delta bigint not null,    -- to the counter of live tokens

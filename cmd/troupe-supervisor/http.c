@@ -71,6 +71,7 @@ static void on_metrics(struct evhttp_request *request, void *context)
         {"runs_final_total", "counter", "Runs finalised.", s.runs_final},
         {"starts_total", "counter", "Accepted runs started in Redis.", s.starts},
         {"commands_total", "counter", "Commands applied.", s.commands},
+        {"timers_total", "counter", "Timers fired.", s.timers},
         {"alarms_total", "counter", "What should never happen and did: see the log.", s.alarms},
         {"partitions_owned", "gauge", "Partitions that this supervisor owns.", s.partitions_owned},
         {"redis_connected", "gauge", "1 while connected to Redis.", s.redis_connected},

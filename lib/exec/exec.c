@@ -16,6 +16,7 @@ static executor_fn *find_function(enum graph_function function)
     case FUNCTION_LOG:
         return exec_log;
     case FUNCTION_SLEEP:
+        return exec_sleep;
     case FUNCTION_SHA256:
     case FUNCTION_UUID:
     case FUNCTION_NOW:
@@ -37,6 +38,8 @@ static executor_fn *find_executor(const struct graph_node *node)
     case NODE_JOIN:
     case NODE_NOOP:
         return exec_pass;
+    case NODE_DELAY:
+        return exec_delay;
     case NODE_HTTP:
     case NODE_EXEC:
     case NODE_FILTER:
@@ -44,7 +47,6 @@ static executor_fn *find_executor(const struct graph_node *node)
     case NODE_LOOP:
     case NODE_MAP:
     case NODE_WORKFLOW:
-    case NODE_DELAY:
     case NODE_SIGNAL:
     case NODE_HUMAN:
     case NODE_AGENT:
@@ -91,6 +93,8 @@ int exec_run(struct exec_task *task)
         return too_large(task, "the output");
     if (rc != 0)
         return -1;
+    if (task->wait_until_us > 0)
+        return 0;
     if (task->passed.ptr ? task->passed.len > task->max_value_bytes : task->output->len == 0)
         return task->passed.ptr ? too_large(task, "the output")
                                 : exec_failed(task, "internal", "the execution left no output");

@@ -20,13 +20,16 @@ struct exec_task {
     struct arena *arena;
     struct slice run_id; /* for logs */
     uint32_t attempt;
+    int64_t started_us; /* of this attempt, by Redis' clock; a wait does not begin anew */
+    int64_t now_us;
     size_t max_value_bytes;
-    struct buf *output;  /* empty when called; JSON text on success */
-    struct slice passed; /* instead of output: text passed on as it is (no copy) */
+    struct buf *output;    /* empty when called; JSON text on success */
+    struct slice passed;   /* instead of output: text passed on as it is (no copy) */
+    int64_t wait_until_us; /* set: nothing to do before that; run it again then */
     struct graph_failure failure;
 };
 
-/* 0, with output or passed set; or -1 with failure set. */
+/* 0, with output, passed or wait_until_us set; or -1 with failure set. */
 MUSTCHECK int exec_run(struct exec_task *task);
 
 /* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets

@@ -15,5 +15,7 @@ int exec_pass(struct exec_task *task); /* output = input */
 int exec_transform(struct exec_task *task);
 int exec_fail(struct exec_task *task);
 int exec_log(struct exec_task *task);
+int exec_sleep(struct exec_task *task);
+int exec_delay(struct exec_task *task);
 
 #endif

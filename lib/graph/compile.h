@@ -27,7 +27,7 @@
 struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
-    struct json_ref input, expression, template;
+    struct json_ref input, expression, template, delay;
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     bool type_known;
 };

@@ -43,7 +43,7 @@
     X(LOOP, "loop", NULL, false)                                                                   \
     X(MAP, "map", "foreach", false)                                                                \
     X(WORKFLOW, "workflow", NULL, false)                                                           \
-    X(DELAY, "delay", NULL, false)                                                                 \
+    X(DELAY, "delay", NULL, true)                                                                  \
     X(SIGNAL, "signal", "wait", false)                                                             \
     X(HUMAN, "human", "human_gate", false)                                                         \
     X(AGENT, "agent", "agent_call", false)                                                         \
@@ -60,7 +60,7 @@ const char *node_type_name(enum node_type type);
 /* Built-in functions: id, name, built */
 #define GRAPH_FUNCTIONS(X)                                                                         \
     X(ECHO, "echo", true)                                                                          \
-    X(SLEEP, "sleep", false)                                                                       \
+    X(SLEEP, "sleep", true)                                                                        \
     X(FAIL, "fail", true)                                                                          \
     X(SHA256, "sha256", false)                                                                     \
     X(UUID, "uuid", false)                                                                         \
@@ -179,6 +179,8 @@ struct graph_node {
     enum graph_function function;        /* FUNCTION */
     const struct graph_expr *expression; /* TRANSFORM: this or template */
     const struct binding *template;
+    const struct binding *delay; /* DELAY: config.ms, or config.until */
+    bool delay_until;
     struct slice queue; /* "default" */
 };
 

@@ -106,6 +106,10 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     if (json_present(draft->input) &&
         binding_compile(scope, draft->input, &input, &node->input) != 0)
         return -1;
+    struct path delay = path_key(&config, node->delay_until ? SLICE("until") : SLICE("ms"));
+    if (json_present(draft->delay) &&
+        binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
+        return -1;
     if (json_present(draft->expression) &&
         compile_expression(scope, draft->expression, &expression, &node->expression) != 0)
         return -1;

@@ -85,6 +85,18 @@ static void check_transform(struct compiler *c, struct json_ref node,
                      "a transform needs one of expression and template");
 }
 
+static void check_delay(struct compiler *c, struct json_ref node, const struct node_fields *fields,
+                        const struct path *path)
+{
+    struct path place = path_key(path, SLICE("config"));
+    struct json_ref config = fields->config;
+    const bool ms = json_present(config) && json_present(json_member(config, SLICE("ms")));
+    const bool until = json_present(config) && json_present(json_member(config, SLICE("until")));
+    if (ms == until)
+        report_error(c, json_present(config) ? config : node, &place,
+                     ms ? "a delay has ms or until, not both" : "a delay needs ms or until");
+}
+
 /* What the passes behind read of a config; the function's name is for fields.def's rows to check. */
 static void read_values(struct node_draft *draft, struct graph_node *node,
                         const struct node_fields *fields)
@@ -93,6 +105,11 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
         config_context(fields->type, fields->function != FUNCTION_NONE);
     node->function = fields->function;
     draft->input = fields_named(&fields->config_fields, context, "input");
+    if (fields->type == NODE_DELAY) {
+        struct json_ref until = FIELD_VALUE(&fields->config_fields, DELAY, UNTIL);
+        node->delay_until = json_present(until);
+        draft->delay = node->delay_until ? until : FIELD_VALUE(&fields->config_fields, DELAY, MS);
+    }
     if (fields->type != NODE_TRANSFORM)
         return;
     draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
@@ -147,6 +164,8 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     c->edges_unclear |= implies_edges(&fields);
     if (fields.type == NODE_TRANSFORM)
         check_transform(c, ref, &fields, path);
+    if (fields.type == NODE_DELAY)
+        check_delay(c, ref, &fields, path);
     read_values(draft, node, &fields);
     return 0;
 }

@@ -78,6 +78,11 @@ void settle_token(struct command *command, const struct settle_token *token);
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted);
 void settle_op_arrive(struct command *command, bool taken, uint32_t node, uint32_t slot);
 void settle_op_fail(struct command *command);
+/* The token stays live: its next attempt, or the same one after a delay. Alone, with an identity that is
+ * the whole live field. due_ms 0: at once. data: letters and digits, given back when it fires; empty
+ * for a further attempt. */
+void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
+                    struct slice data, struct slice wanted);
 
 enum settle_result { SETTLE_OK, SETTLE_GONE, SETTLE_STALE, SETTLE_HELD, SETTLE_BAD, SETTLE_LOAD };
 
@@ -96,7 +101,7 @@ struct claim {
     struct slice scope;
     uint32_t attempt;
     uint32_t generation, deliveries;
-    char state; /* q or u */
+    char state; /* q, u, or f: its time has come */
 };
 
 /* Views into a reply of settle, hello or reclaim. */
@@ -174,6 +179,10 @@ void forget_build(struct command *command, uint16_t partition, struct slice epoc
                   const struct slice *runs, uint32_t count);
 
 /* The live part of one run: what its hash says now. */
+void fire_build(struct command *command, uint16_t partition, struct slice epoch, uint32_t most);
+/* *next_ms: when the next timer is due, 0: there is none. */
+MUSTCHECK int fire_read(const redisReply *reply, uint32_t *fired, int64_t *next_ms);
+
 void inspect_build(struct command *command, uint16_t partition, struct slice run);
 struct inspect_reply {
     bool present;

@@ -168,6 +168,24 @@ void forget_build(struct command *command, uint16_t partition, struct slice epoc
         command_arg(command, runs[i]);
 }
 
+/* --- fire --- */
+
+void fire_build(struct command *command, uint16_t partition, struct slice epoch, uint32_t most)
+{
+    command_begin_script(command, SCRIPT_FIRE, partition);
+    command_arg(command, epoch);
+    command_arg_int(command, most);
+}
+
+int fire_read(const redisReply *reply, uint32_t *fired, int64_t *next_ms)
+{
+    struct slice next = reply_part_text(reply, 1);
+    *next_ms = 0;
+    if (!next.ptr || !decimal_u32(reply_part_text(reply, 0), fired))
+        return -1;
+    return next.len == 0 || decimal_i64(next, next_ms) ? 0 : -1;
+}
+
 /* --- inspect --- */
 
 void inspect_build(struct command *command, uint16_t partition, struct slice run)

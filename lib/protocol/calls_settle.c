@@ -71,6 +71,21 @@ void settle_op_fail(struct command *command)
     command_arg(command, SLICE(""));
 }
 
+void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
+                    struct slice data, struct slice wanted)
+{
+    struct buf rest;
+    buf_init(&rest, COMMAND_MAX_BYTES);
+    buf_printf(&rest, "%u,%u,", attempt, queue);
+    buf_slice_append(&rest, data);
+    buf_char(&rest, ',');
+    buf_slice_append(&rest, wanted);
+    command_arg_str(command, "p");
+    command_arg_int(command, due_ms);
+    command_arg_buf(command, &rest);
+    buf_free(&rest);
+}
+
 /* --- the reply --- */
 
 int settle_read(const redisReply *reply, struct settle_reply *out)
@@ -114,7 +129,7 @@ static bool read_live(struct slice rest, struct claim *claim)
     uint32_t node;
     bool known_node = slice_eq_str(claim->node, "o") || slice_eq_str(claim->node, "c") ||
                       decimal_u32(claim->node, &node);
-    return known_node && (claim->state == 'q' || claim->state == 'u') &&
+    return known_node && (claim->state == 'q' || claim->state == 'u' || claim->state == 'f') &&
            decimal_u32(attempt, &claim->attempt) && decimal_u32(generation, &claim->generation) &&
            decimal_u32(deliveries, &claim->deliveries);
 }

@@ -148,6 +148,7 @@ static bool read_caller_part(struct slice part, struct ledger_record *record)
         return read_start(part, &record->start);
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
+    case LEDGER_WAIT:
         return read_execution(part, record->kind == LEDGER_OUTPUT, &record->execution);
     case LEDGER_CONTINUATION:
         return read_fields(part, &record->continuation_run, 1);
@@ -204,6 +205,7 @@ static bool read_script_part(struct slice part, struct ledger_record *record)
                decimal_i64(rest, &outcome->delta);
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
+    case LEDGER_WAIT:
     case LEDGER_CONTINUATION:
         return read_outcome(part, outcome);
     case LEDGER_COMMAND: /* event|delta|status */

@@ -17,6 +17,7 @@ enum ledger_kind {
     LEDGER_START = 's',
     LEDGER_EXECUTION = 'x',
     LEDGER_OUTPUT = 'o',
+    LEDGER_WAIT = 'w',
     LEDGER_CONTINUATION = 'n',
     LEDGER_COMMAND = 'k',
     LEDGER_DUPLICATE = 'd',
@@ -26,7 +27,7 @@ enum ledger_kind {
 struct ledger_start {
     struct slice run, workflow, version, digest, input, labels, submitted_us, inbox_id, run_json;
 };
-struct ledger_execution { /* x and o */
+struct ledger_execution { /* x, o and w */
     struct slice run;
     struct slice node; /* decimal, or "o" */
     struct slice scope;

@@ -16,7 +16,8 @@
     X(REJECT, "reject")                                                                            \
     X(FORGET, "forget")                                                                            \
     X(LOAD, "load")                                                                                \
-    X(INSPECT, "inspect")
+    X(INSPECT, "inspect")                                                                          \
+    X(FIRE, "fire")
 
 enum script {
 #define X(id, name) SCRIPT_##id,

@@ -61,7 +61,7 @@ void wanted_write_output(struct buf *out, const struct graph *graph)
         add_name(out, "rn", &first);
 }
 
-/* An item's text: a node index, `in` or `rn`. */
+/* An item's text: a node index, `in`, `rn`, or `p` and a number. */
 static bool parse_item(struct slice text, struct wanted_item *item)
 {
     item->node = 0;
@@ -74,6 +74,10 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         return true;
     }
     item->kind = WANTED_NODE;
+    if (text.len > 1 && text.ptr[0] == 'p') { /* its number is the token's own */
+        item->kind = WANTED_PARKED;
+        text = slice_of(text.ptr + 1, text.len - 1);
+    }
     if (text.len == 0 || text.len > 9)
         return false;
     for (size_t i = 0; i < text.len; i++) {

@@ -15,7 +15,7 @@ void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t no
 /* Of the hidden last token; empty when the graph has no output mapping. ";" when it needs nothing. */
 void wanted_write_output(struct buf *out, const struct graph *graph);
 
-enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN };
+enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN, WANTED_PARKED };
 
 struct wanted_item {
     enum wanted_kind kind;

@@ -140,6 +140,7 @@ static int add_record(struct chores *chores, const struct ledger_record *record,
                    : add_ack(chores, record->rejected.inbox_id, err);
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
+    case LEDGER_WAIT:
     case LEDGER_CONTINUATION:
     case LEDGER_COMMAND:
         break;
@@ -303,6 +304,7 @@ static bool ends_run(const struct ledger_record *record, struct slice *run)
     switch (record->kind) {
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
+    case LEDGER_WAIT:
         *run = record->execution.run;
         break;
     case LEDGER_CONTINUATION:

@@ -418,6 +418,26 @@ static void expand_rejected(struct supervisor *s, const struct record *record)
     archive_add_rejected(&s->archive, &row);
 }
 
+/* A token that waits for its time: nothing happened to the run. */
+static int expand_wait(struct supervisor *s, const struct record *record, struct err *err)
+{
+    const struct ledger_execution *execution = &record->ledger.execution;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    struct run *run = record->run;
+    uint32_t index;
+    if (!may_follow(s, run, entry, &record->ledger.outcome))
+        return 0;
+    if (!decimal_u32(execution->node, &index) || index >= run->graph->node_count)
+        return err_set(err, ERR_INTERNAL, "a ledger record of run %s names node %.*s", run->id,
+                       SLICE_ARG(execution->node));
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, &record->ledger.outcome, true);
+    if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
+        run->fold.started_us = execution->started_us;
+    add_event(s, record, "wait", execution, index, SLICE_NONE);
+    return 0;
+}
+
 static int expand_record(struct supervisor *s, const struct record *record, struct err *err)
 {
     switch (record->ledger.kind) {
@@ -426,6 +446,8 @@ static int expand_record(struct supervisor *s, const struct record *record, stru
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
         return expand_execution(s, record, err);
+    case LEDGER_WAIT:
+        return expand_wait(s, record, err);
     case LEDGER_CONTINUATION:
         return expand_continuation(s, record, err);
     case LEDGER_COMMAND:

@@ -282,6 +282,7 @@ static int open_one(struct supervisor *s, struct partition *p, struct err *err)
     if (call_open(s, p, err) != 0 || after_takeover(s, p, err) != 0)
         return -1;
     p->open = true;
+    timers_look(p);
     return 0;
 }
 

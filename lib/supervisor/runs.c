@@ -86,6 +86,7 @@ static struct slice run_of(const struct ledger_record *record)
         return record->start.run;
     case LEDGER_EXECUTION:
     case LEDGER_OUTPUT:
+    case LEDGER_WAIT:
         return record->execution.run;
     case LEDGER_CONTINUATION:
         return record->continuation_run;

@@ -9,6 +9,7 @@
  *   archive      one transaction                                           Postgres
  *   after        acknowledge, forget, publish rejections, trim             Redis
  *   starts       accepted runs, commands                                   Postgres, Redis
+ *   timers       parked tokens, within milliseconds of their time          Redis
  *   publish, registry: every now and then
  */
 #ifndef TROUPE_SUPERVISOR_STATE_H
@@ -46,9 +47,10 @@ enum {
 struct partition {
     struct archive_cursor cursor;
     char epoch_text[24];
-    bool open;       /* Redis has our epoch, as far as we know */
-    bool more;       /* the last pass left entries unread */
-    int64_t told_us; /* when its last alarm was logged */
+    bool open;             /* Redis has our epoch, as far as we know */
+    bool more;             /* the last pass left entries unread */
+    int64_t told_us;       /* when its last alarm was logged */
+    int64_t timers_due_us; /* monotonic; 0: look, INT64_MAX: there is none */
 };
 
 /* A run that records speak of. Removed from the cache when it is final and committed. */
@@ -214,6 +216,14 @@ MUSTCHECK int publish_pass(struct supervisor *s, struct err *err);
 MUSTCHECK int publish_graph(struct supervisor *s, const struct graph *graph, struct err *err);
 /* Redis may have lost it: all again. */
 void publish_forget(struct supervisor *s);
+
+/* --- timers.c --- */
+/* Fires what is due. */
+MUSTCHECK int timers_pass(struct supervisor *s, struct err *err);
+/* The partition may have a new timer. */
+void timers_look(struct partition *p);
+/* When the next is due, monotonic; INT64_MAX: none. */
+int64_t timers_next_us(const struct supervisor *s);
 
 /* --- registry.c --- */
 MUSTCHECK int registry_pass(struct supervisor *s, struct err *err);

@@ -18,6 +18,7 @@ enum {
     BACK_OFF_MOST_MS = 2000,
     FAILURE_TOLD_EVERY = 16,
     HOST_MAX = 64,
+    TIMERS_EVERY_MS = 20,
 };
 
 /* --- making --- */
@@ -116,6 +117,7 @@ static void advance_cursors(struct supervisor *s)
         struct archive_cursor *cursor = &s->partitions[entry->slot].cursor;
         if (i + 1 < batch->entry_count && batch->entries[i + 1].slot == entry->slot)
             continue;
+        timers_look(&s->partitions[entry->slot]);
         cursor->seq = entry->seq;
         entry_sha256(entry, cursor->entry_sha256);
     }
@@ -168,6 +170,9 @@ static int pass(struct supervisor *s, bool *busy, struct err *err)
     batch_clear(s);
     if (partitions_lease(s, err) != 0 || partitions_open(s, err) != 0 ||
         archive_pass(s, busy, err) != 0)
+        return -1;
+    batch_clear(s);
+    if (timers_pass(s, err) != 0)
         return -1;
     batch_clear(s);
     if (publish_pass(s, err) != 0 || commands_pass(s, err) != 0 || starts_pass(s, err) != 0 ||
@@ -225,7 +230,11 @@ static int wait_for_work(struct supervisor *s, struct err *err)
     if (s->bell_sent)
         fds[count++] = (struct pollfd){.fd = redis_fd(s->bell), .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = store_fd(s->store), .events = POLLIN};
-    int ready = poll(fds, count, WAIT_MOST_MS);
+    int64_t left_us = timers_next_us(s) - now_us(s);
+    int wait_ms = left_us <= 0                    ? 0
+                  : left_us < WAIT_MOST_MS * 1000 ? (int)(left_us / 1000) + 1
+                                                  : WAIT_MOST_MS;
+    int ready = poll(fds, count, wait_ms);
     if (ready < 0 && errno != EINTR)
         return err_set(err, ERR_IO, "poll: %s", strerror(errno));
     if (ready <= 0)
@@ -242,7 +251,21 @@ static int wait_for_work(struct supervisor *s, struct err *err)
     return 0;
 }
 
-static void sleep_ms(int64_t ms) { (void)poll(NULL, 0, (int)ms); }
+/* With Postgres away runs go on, and so do their timers: new ones are not heard of, so all are looked
+ * at. */
+static void sleep_ms(struct supervisor *s, int64_t ms)
+{
+    const int64_t until = now_us(s) + ms * 1000;
+    while (now_us(s) < until) {
+        struct err err = ERR_INIT;
+        (void)poll(NULL, 0, TIMERS_EVERY_MS);
+        for (uint32_t i = 0; i < s->owned; i++)
+            timers_look(&s->partitions[i]);
+        /* The outage itself is told of by the pass. */
+        if (*redis_run_id(s->redis) != '\0' && timers_pass(s, &err) != 0)
+            return;
+    }
+}
 
 /* --- outages --- */
 
@@ -313,7 +336,7 @@ int supervisor_run(struct supervisor *s, const volatile sig_atomic_t *stop,
             return -1;
         }
         note_failure(s, &why);
-        sleep_ms(back_off_ms(s));
+        sleep_ms(s, back_off_ms(s));
         busy = true;
     }
     give_back(s);

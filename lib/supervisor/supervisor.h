@@ -50,7 +50,7 @@ MUSTCHECK int supervisor_run(struct supervisor *supervisor, const volatile sig_a
 void supervisor_free(struct supervisor *supervisor);
 
 struct supervisor_stats {
-    uint64_t entries, records, transactions, runs_final, starts, commands, alarms;
+    uint64_t entries, records, transactions, runs_final, starts, commands, timers, alarms;
     uint32_t partitions_owned;
     bool redis_connected, postgres_connected;
 };

@@ -4,6 +4,11 @@
 #include "exec/exec.h"
 #include "protocol/ledger.h"
 #include "protocol/wanted.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Beside the values themselves: the status, times and names around them. */
 enum { RECORD_EXTRA_BYTES = 64 << 10 };
@@ -16,6 +21,7 @@ struct run {
     uint32_t *inputs; /* indices into values.outputs: what the input is made of */
     uint32_t input_count;
     int64_t started_us;
+    bool resumed; /* it waited, and began earlier */
     struct graph_failure failure;
 };
 
@@ -60,6 +66,11 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
         return 0;
     case WANTED_RUN:
         run->values.run.text = text;
+        return 0;
+    case WANTED_PARKED: /* d<started_us>,… */
+        if (text.len > 1)
+            run->started_us = strtoll(text.ptr + 1, NULL, 10);
+        run->resumed = text.len > 1;
         return 0;
     }
     return 0;
@@ -197,6 +208,104 @@ static int fail(struct run *run)
     return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
 }
 
+/* --- parking --- */
+
+/* What the token wants without what it was parked with. */
+static struct slice wanted_before(const struct token *token)
+{
+    struct slice wanted = token->wanted;
+    if (token->state != 'f')
+        return wanted;
+    while (wanted.len > 0 && wanted.ptr[wanted.len - 1] != 'p')
+        wanted.len--;
+    if (wanted.len > 0)
+        wanted.len--;
+    if (wanted.len > 0 && wanted.ptr[wanted.len - 1] == ',')
+        wanted.len--;
+    return wanted;
+}
+
+/* The token stays, and waits: with the record of a failed attempt, or of nothing but the waiting. */
+static int park(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
+                int64_t due_ms, uint32_t attempt, struct slice data)
+{
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    struct route_op *op = arena_zalloc(&token->arena, sizeof(*op));
+    if (!op)
+        return failure_fill(&run->failure, "too_large", "out of memory to wait");
+    *op = (struct route_op){.kind = ROUTE_PARK,
+                            .where = token->queue,
+                            .wanted = wanted_before(token),
+                            .due_ms = due_ms,
+                            .attempt = attempt,
+                            .data = arena_copy(&token->arena, data)};
+    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len + record->error.len;
+    buf_reset(scratch);
+    ledger_write_execution(scratch, record);
+    token->result = (struct token_result){.kind = kind,
+                                          .failed = kind != LEDGER_WAIT,
+                                          .identity = token->live,
+                                          .output_field = SLICE(""),
+                                          .output_value = SLICE(""),
+                                          .record = keep_scratch(run),
+                                          .ops = op,
+                                          .op_count = 1};
+    return token->result.record.ptr && op->data.ptr
+               ? 0
+               : failure_fill(&run->failure, "too_large", "out of memory to wait");
+}
+
+static int wait_until(struct run *run, int64_t until_us)
+{
+    struct ledger_execution record = record_of(run);
+    char data[32];
+    int len = snprintf(data, sizeof(data), "d%" PRId64, run->started_us);
+    return park(run, &record, LEDGER_WAIT, (until_us + 999) / 1000, run->token->attempt,
+                slice_of(data, (size_t)len));
+}
+
+/* The pause before the next attempt, in ms. */
+static int64_t retry_pause_ms(const struct graph_retry *retry, uint32_t attempt)
+{
+    double ms = (double)retry->backoff_ms * pow(retry->multiplier, (double)(attempt - 1));
+    if (!(ms <= (double)retry->max_backoff_ms)) /* infinity too */
+        ms = (double)retry->max_backoff_ms;
+    const double random = (double)rand() / RAND_MAX; /* spread is all that it is for */
+    return (int64_t)(ms * (1 + retry->jitter * (2 * random - 1)));
+}
+
+/* What is no fault of the attempt is not tried again. */
+static bool may_retry(const struct run *run)
+{
+    static const char *const final[] = {"join_unsatisfied", "worker_lost", "internal"};
+    if (!run->node || run->token->attempt >= run->node->retry.max_attempts)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(final); i++) {
+        if (strcmp(run->failure.code, final[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static int retry(struct run *run)
+{
+    struct token *token = run->token;
+    struct buf *scratch = run->by->scratch;
+    struct ledger_execution record = record_of(run);
+    const int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
+    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
+    buf_reset(scratch);
+    failure_write_json(scratch, &run->failure, run->node->id, token->attempt);
+    record.failed = true;
+    record.error = keep_scratch(run);
+    if (!record.error.ptr)
+        return -1;
+    return park(run, &record, LEDGER_EXECUTION,
+                pause_ms > 0 ? (record.ended_us + 999) / 1000 + pause_ms : 0, token->attempt + 1,
+                SLICE(""));
+}
+
 /* Nobody reads the output of a terminal node but an output mapping that names it: the record has it
  * anyway. */
 static bool output_is_read(const struct graph *graph, const struct graph_node *node)
@@ -307,6 +416,8 @@ static int execute_node(struct run *run)
                              .arena = &token->arena,
                              .run_id = token->run,
                              .attempt = token->attempt,
+                             .started_us = run->started_us,
+                             .now_us = run->by->now_us(run->by->context),
                              .max_value_bytes = run->by->max_value_bytes,
                              .output = run->by->scratch};
     run->by->scratch->cap_bytes = run->by->max_value_bytes;
@@ -316,7 +427,7 @@ static int execute_node(struct run *run)
     buf_reset(task.output);
     if (run->node->goto_target)
         fill_error(run);
-    if (run->node->when) {
+    if (run->node->when && !run->resumed) {
         bool holds = false;
         run->values.input = (struct graph_text){.text = natural};
         if (graph_expr_holds(run->node->when, &run->values, &token->arena, &holds, &run->failure) !=
@@ -328,6 +439,16 @@ static int execute_node(struct run *run)
     if (exec_resolve_input(&task, natural) != 0 || exec_run(&task) != 0) {
         run->failure = task.failure;
         return -1;
+    }
+    if (task.wait_until_us > 0) {
+        const int64_t deadline_us = run->started_us + run->node->timeout_ms * 1000;
+        if (run->node->timeout_ms == 0 || task.wait_until_us <= deadline_us)
+            return wait_until(run, task.wait_until_us);
+        return task.now_us < deadline_us
+                   ? wait_until(run, deadline_us)
+                   : failure_fill(&run->failure, "timeout",
+                                  "node '%.*s' took longer than %" PRId64 " ms",
+                                  SLICE_ARG(run->node->id), run->node->timeout_ms);
     }
     struct slice output =
         task.passed.ptr ? task.passed : arena_copy(&token->arena, buf_slice(task.output));
@@ -356,6 +477,8 @@ static struct slice error_output(struct run *run, struct slice *error)
 static int handle_failure(struct run *run)
 {
     struct slice error;
+    if (may_retry(run) && retry(run) == 0)
+        return 0;
     if (!run->node || run->node->on_error == ON_ERROR_FAIL)
         return fail(run);
     struct slice output = error_output(run, &error);

@@ -11,13 +11,16 @@
 #include "graph/graph.h"
 #include "protocol/calls.h"
 
-enum route_op_kind { ROUTE_EMIT, ROUTE_TAKEN, ROUTE_DEAD, ROUTE_FAIL };
+enum route_op_kind { ROUTE_EMIT, ROUTE_TAKEN, ROUTE_DEAD, ROUTE_FAIL, ROUTE_PARK };
 
 struct route_op {
     enum route_op_kind kind;
     uint32_t node;
-    uint32_t where;      /* EMIT: queue index; TAKEN, DEAD: slot */
-    struct slice wanted; /* EMIT */
+    uint32_t where;      /* EMIT, PARK: queue index; TAKEN, DEAD: slot */
+    struct slice wanted; /* EMIT, PARK */
+    int64_t due_ms;      /* PARK: when to go on; 0: at once */
+    uint32_t attempt;    /* PARK: which comes then */
+    struct slice data;   /* PARK: given back then; empty: a further attempt */
 };
 
 struct route {

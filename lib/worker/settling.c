@@ -66,6 +66,9 @@ static void add_op(struct command *command, const struct route_op *op)
     case ROUTE_DEAD:
         settle_op_arrive(command, false, op->node, op->where);
         break;
+    case ROUTE_PARK:
+        settle_op_park(command, op->due_ms, op->attempt, op->where, op->data, op->wanted);
+        break;
     case ROUTE_FAIL:
         settle_op_fail(command);
         break;

@@ -40,7 +40,7 @@ local function claim_read(index, id, fields)
     local names, n = {'h', 't' .. number, 'dg'}, 3
     for name in gmatch(wanted, '[^,;]+') do
         n = n + 1
-        names[n] = (name == 'in' or name == 'rn') and name or 'o' .. name .. '|' .. scope
+        names[n] = (name == 'in' or name == 'rn' or byte(name) == 112) and name or 'o' .. name .. '|' .. scope
     end
     local key = prefix .. 'run:' .. run
     local values = hmget_all(try, key, names)

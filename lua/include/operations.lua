@@ -15,7 +15,8 @@ local function work_dead(node, slot, scope)
     work_add('d', node, slot, '', scope)
 end
 
--- The operations of a plan, ARGV[first] on; nil when one is malformed. A failure stands alone: 'fail'.
+-- The operations of a plan, ARGV[first] on; nil when one is malformed. A failure stands alone ('fail'),
+-- and so does what parks the token ('park').
 local function work_read_plan(first, count, scope)
     work, work_count = {}, 0
     for p = first, first + 3 * count - 3, 3 do
@@ -37,8 +38,8 @@ local function work_read_plan(first, count, scope)
                 return nil
             end
             scope = a
-        elseif kind == 'f' and count == 1 then
-            return 'fail'
+        elseif (kind == 'f' or kind == 'p') and count == 1 then
+            return kind == 'f' and 'fail' or 'park'
         else
             return nil
         end

@@ -8,6 +8,7 @@
 local runs, run_order = {}, {}
 local draft = {} -- one at a time, used again and again
 local emitted, emitted_count = {}, 0
+local timers, timers_key = {}, prefix .. 'timers'
 
 -- names: `h`, `dg`, `fin` and the live fields of the call's tokens of this run.
 local function run_load(id, names)
@@ -31,6 +32,11 @@ local function draft_begin(run)
     draft.run, draft.changes, draft.joins = run, {}, ''
     draft.counter, draft.open, draft.last = run.counter, run.open, run.last
     draft.emitted_before = emitted_count
+end
+
+-- A fired token gets what it was parked with, `p<number>`, besides what it wanted.
+local function parked_wanted(wanted, number)
+    return wanted .. (sub(wanted, -1) == ';' and '' or ',') .. 'p' .. number
 end
 
 local function draft_drop()
@@ -117,6 +123,11 @@ local function overlay_write()
         local run = token[1]
         if run.status == 'r' then
             call('XADD', queue_seen[token[2]], '*', 'r', run.id, 'n', token[3], 'm', token[4], 'w', token[5])
+        end
+    end
+    for i = 1, #timers do
+        if timers[i][1].status == 'r' then
+            call('ZADD', timers_key, timers[i][2], timers[i][3])
         end
     end
 end

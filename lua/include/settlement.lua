@@ -37,23 +37,55 @@ local function run_through()
     end
 end
 
+-- The token stays live and leaves its queue: until its timer fires, or for its next attempt at once.
+-- ARGV[at] on: due (ms; 0: at once), `attempt,queue index,data,wanted`. False when that is malformed.
+local function park(run, at, number, live)
+    local due, rest = ARGV[at + 1], ARGV[at + 2]
+    local attempt, index, data, wanted = match(rest, '^(%d+),(%d+),(%w*),([^\t\n]*)$')
+    local identity, attempt_before, generation = match(live, '^(%w+|[^|]*|)(%d+)|(%d+)|')
+    local queue = index and queue_names[index]
+    if not queue or not match(due, '^%d+$') or #due > 15 then
+        return false
+    end
+    local waits = tonumber(due) > now_ms
+    local head = identity .. attempt
+    draft.changes['t' .. number] = head .. '|' .. (attempt == attempt_before and generation or '0') .. '|0|'
+        .. (waits and 'p' or data == '' and 'q' or 'f')
+    if waits or data ~= '' then
+        draft.changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
+    end
+    if waits then
+        call('ZCARD', timers_key) -- its type, before any write
+        timers[#timers + 1] = {run, due, run.id .. '/' .. number}
+    else
+        queue_key_to_add(queue)
+        emitted_count = emitted_count + 1
+        emitted[emitted_count] = {run, queue, number, run.incarnation .. '|' .. head,
+            data == '' and wanted or parked_wanted(wanted, number)}
+    end
+    return true
+end
+
 -- Settles a token that is live and ours. Returns the word of its result.
-local function settle_live(run, i, node, scope, has_generation)
+local function settle_live(run, i, node, scope, live, has_generation)
     local number, kind = ARGV[i + 2], ARGV[i + 8]
     local operations, budget_before = tonumber(ARGV[i + 10]), budget
     draft_begin(run)
     local before, first = draft.counter, draft.last + 1
     draft.changes['t' .. number] = false
     draft.counter = before - 1
+    if sub(live, -1) == 'f' then
+        draft.changes['p' .. number] = false
+    end
     local plan
     if node == 'c' then
         plan = kind == 'n' and operations == 0 and work_read_stored(number)
-    elseif kind == (node == 'o' and 'o' or 'x') then
+    elseif kind == (node == 'o' and 'o' or 'x') or (kind == 'w' and node ~= 'o') then
         plan = work_read_plan(i + TOKEN_ARGS, operations, scope)
     end
     local output = ARGV[i + 6]
-    if not plan or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. scope))
-        or (plan == 'fail' and not has_generation) then
+    if not plan or (kind == 'w' and plan ~= 'park') or (plan == 'park' and output ~= '') or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. scope))
+        or ((plan == 'fail' or plan == 'park') and not has_generation) then
         return 'bad'
     end
     if output ~= '' then
@@ -61,6 +93,11 @@ local function settle_live(run, i, node, scope, has_generation)
     end
     if plan == 'fail' then
         finish(run, 'f')
+    elseif plan == 'park' then
+        draft.counter = before
+        if not park(run, i + TOKEN_ARGS, number, live) then
+            return 'bad'
+        end
     else
         local refusal = work_do()
         if refusal then
@@ -86,7 +123,8 @@ local function settle_token(i)
     local identity, id = ARGV[i + 3], ARGV[i + 5]
     local node, scope, rest = match(identity, '^(%w+)|([^|,;\t\n]*)|%d+|(.*)$')
     local id_ms, id_seq = match(id, '^(%d+)%-(%d+)$')
-    if not node or not (rest == '' or match(rest, '^%d+|$')) or not queue_names[ARGV[i + 4]]
+    local whole = rest and match(rest, '^%d+|%d+|[qf]$')
+    if not node or not (rest == '' or whole or match(rest, '^%d+|$')) or not queue_names[ARGV[i + 4]]
         or not id_ms or #id_ms > 19 or #id_seq > 19 then
         return 'bad', false
     end
@@ -106,8 +144,9 @@ local function settle_token(i)
         return 'stale', true
     end
     if sub(live, 1, #identity) ~= identity then
-        return 'held', false
+        -- Who names the whole field names a state that has passed: that was its own doing, or a taker's.
+        return whole and 'stale' or 'held', whole ~= nil
     end
-    local result = settle_live(run, i, node, scope, rest ~= '')
+    local result = settle_live(run, i, node, scope, live, rest ~= '')
     return result, result == 'ok'
 end

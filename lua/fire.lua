@@ -1,0 +1,57 @@
+#!lua flags=allow-oom
+-- fire: puts parked tokens whose time has come back into their queues. By the partition's owner.
+--
+-- KEYS  1 meta key of the partition
+-- ARGV  epoch, most (timers looked at)
+-- reply ok, time in µs, how many fired, when the next is due (ms, or empty) | epoch | hold
+--
+-- Invariants: a token is put back once: its live field says that it is parked. Timers of runs that are
+-- over, or of tokens that are not parked, are dropped. Nothing goes to the ledger: it is no event of the
+-- run that its time has come.
+--@include base.lua
+--@include partition.lua
+if hold then
+    return {'hold'}
+end
+--@include queues.lua
+local timers_key = prefix .. 'timers'
+local most = count_arg(2, 'timers')
+if #ARGV ~= 2 or most < 1 or most > 1000 then
+    malformed('fire')
+end
+local due = call('ZRANGEBYSCORE', timers_key, '-inf', now_ms, 'LIMIT', 0, most)
+
+local fired = {}
+for i = 1, #due do
+    local id, number = match(due[i], '^(.+)/(%d+)$')
+    local key = prefix .. 'run:' .. (id or '')
+    local values = id and try('HMGET', key, 'h', 't' .. number, 'p' .. number) or {}
+    if values.err and sub(values.err, 1, 9) ~= 'WRONGTYPE' then
+        error(values) -- a slot on the move
+    end
+    local incarnation = match(values[1] or '', '^r|(%d+)|')
+    local identity, rest = match(values[2] or '', '^(%w+|[^|]*|%d+)|(%d+|%d+)|p$')
+    local data, queue, wanted = match(values[3] or '', '^(%w*),([^,]+),(.*)$')
+    if incarnation and identity and queue then
+        fired[#fired + 1] = {key, id, number, incarnation .. '|' .. identity, identity .. '|' .. rest, data, wanted,
+            queue_key_to_add(queue)}
+    end
+end
+
+queues_create()
+for i = 1, #fired do
+    local key, id, number, identity, live, data, wanted, queue = unpack(fired[i])
+    if data == '' then
+        call('HSET', key, 't' .. number, live .. '|q')
+        call('HDEL', key, 'p' .. number)
+    else
+        call('HSET', key, 't' .. number, live .. '|f')
+        wanted = wanted .. (sub(wanted, -1) == ';' and '' or ',') .. 'p' .. number
+    end
+    call('XADD', queue, '*', 'r', id, 'n', number, 'm', identity, 'w', wanted)
+end
+if #due > 0 then
+    call('ZREM', timers_key, unpack(due))
+end
+local next_due = call('ZRANGE', timers_key, 0, 0, 'WITHSCORES')[2]
+return {'ok', now_us, #fired .. '', next_due or ''}
