@@ -17,9 +17,9 @@ if not digest or not match(digest, '^%w+$') or #ARGV ~= 3 + 2 * count then
 end
 local rows = {}
 for i = 4, #ARGV, 2 do
-    local arity, need, predecessors =
-        match(ARGV[i + 1], '^[ak]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,]*|([%d.,]*)$')
-    if not arity or not match(ARGV[i], '^%d+$') then
+    local arity, need, predecessors, loops =
+        match(ARGV[i + 1], '^[ak]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,]*|[%d.,]*(.*)$')
+    if not arity or not match(ARGV[i], '^%d+$') or not (loops == '' or match(loops, '^|[%d/]*|%d*$')) then
         malformed('row')
     end
     local _, commas = string.gsub(predecessors, ',', '')

@@ -20,6 +20,7 @@ end
 --@include chunks.lua
 --@include queues.lua
 --@include ledger.lua
+--@include scopes.lua
 --@include claim.lua
 --@include overlay.lua
 --@include joins.lua

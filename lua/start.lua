@@ -40,14 +40,18 @@ local fields = {
     'h', 'r|' .. incarnation .. '|' .. count .. '|0|' .. count .. '|1', 'dg', digest, 'in', input, 'rn', rn,
     'fin', fin,
 }
+local nodes = {}
 for i = 1, count do
     local node, queue = ARGV[9 + 3 * i], ARGV[10 + 3 * i]
-    if not match(node, '^%d+$') or not match(queue, '^[^%s,|]+$') then
+    local index, scope = match(node, '^(%d+)|?([^|,;\t\n]*)$') -- a loop's head begins in its scope
+    if not index or not match(queue, '^[^%s,|]+$') then
         malformed('entry node')
     end
     queue_key_to_add(queue)
     fields[#fields + 1] = 't' .. i
-    fields[#fields + 1] = node .. '||1|0|0|q'
+    node = index .. '|' .. scope
+    nodes[i] = node
+    fields[#fields + 1] = node .. '|1|0|0|q'
 end
 record('s', part, '1|' .. count)
 
@@ -55,7 +59,7 @@ queues_create()
 ledger_append()
 hset_all(key, fields)
 for i = 1, count do
-    local node, queue, wanted = ARGV[9 + 3 * i], ARGV[10 + 3 * i], ARGV[11 + 3 * i]
-    call('XADD', queue_key(queue), '*', 'r', run, 'n', i, 'm', incarnation .. '|' .. node .. '||1', 'w', wanted)
+    local queue, wanted = ARGV[10 + 3 * i], ARGV[11 + 3 * i]
+    call('XADD', queue_key(queue), '*', 'r', run, 'n', i, 'm', incarnation .. '|' .. nodes[i] .. '|1', 'w', wanted)
 end
 return {'ok', now_us, 'started'}

@@ -40,11 +40,14 @@ static executor_fn *find_executor(const struct graph_node *node)
         return exec_pass;
     case NODE_DELAY:
         return exec_delay;
+    case NODE_LOOP:
+        return node->function != FUNCTION_NONE      ? find_function(node->function)
+               : node->expression || node->template ? exec_transform
+                                                    : exec_pass;
     case NODE_HTTP:
     case NODE_EXEC:
     case NODE_FILTER:
     case NODE_AGGREGATE:
-    case NODE_LOOP:
     case NODE_MAP:
     case NODE_WORKFLOW:
     case NODE_SIGNAL:

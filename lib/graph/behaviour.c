@@ -79,6 +79,57 @@ static void read_branch(struct compiler *c, struct graph_node *node, struct json
     node->routing = agent ? ROUTING_AGENT : ROUTING_RULES;
 }
 
+/* --- loops --- */
+
+static int read_loop(struct compiler *c, struct graph_node *node, struct json_ref loop)
+{
+    struct place_of_node place;
+    const struct path *field = node_field(&place, node->index, "loop");
+    const uint32_t other = other_route(c, node);
+    struct json_ref back = json_member(loop, SLICE("loop_back_to"));
+    struct json_ref most = json_member(loop, SLICE("max_iterations"));
+    struct graph_loop *made = &c->loops[c->graph->loop_count];
+    uint32_t head = node->index;
+    if (other != NO_NODE)
+        report_error(
+            c, loop, field,
+            "edges[%u] leads from here too: a loop node has no edges but its break_path and "
+            "timeout_path",
+            other);
+    if (json_present(c->nodes[node->index].branch))
+        report_error(c, loop, field, "a node routes by branch or by loop, not by both");
+    if (json_present(back) && json_type(back) == JSON_STRING) {
+        struct path member = path_key(field, SLICE("loop_back_to"));
+        if (edge_resolve(c, back, &member, &head) != 0)
+            return -1;
+        c->edges_unclear |= head == NO_NODE;
+        head = head == NO_NODE ? node->index : head;
+    }
+    *made = (struct graph_loop){.node = node->index, .head = head, .parent = GRAPH_NO_LOOP};
+    if (json_present(most) && json_int(most, &made->max_iterations) && made->max_iterations < 1)
+        made->max_iterations = 1; /* reported */
+    node->routing = ROUTING_LOOP;
+    node->loops = c->graph->loop_count;
+    c->graph_nodes[head].head_of = c->graph->loop_count++;
+    return 0;
+}
+
+static int read_loops(struct compiler *c)
+{
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < c->graph->node_count; n++)
+        count += json_present(c->nodes[n].loop) && json_type(c->nodes[n].loop) == JSON_OBJECT;
+    c->loops = arena_array(c->arena, count, sizeof(*c->loops));
+    if (!c->loops)
+        return -1;
+    c->graph->loops = c->loops;
+    for (uint32_t n = 0; n < c->graph->node_count; n++)
+        if (json_present(c->nodes[n].loop) && json_type(c->nodes[n].loop) == JSON_OBJECT &&
+            read_loop(c, &c->graph_nodes[n], c->nodes[n].loop) != 0)
+            return -1;
+    return 0;
+}
+
 /* --- errors and attempts --- */
 
 static double number_or(struct json_ref object, struct slice name, double otherwise)
@@ -136,5 +187,5 @@ int behaviour_pass(struct compiler *c)
         if (json_present(draft->timeout) && json_int(draft->timeout, &timeout))
             node->timeout_ms = timeout;
     }
-    return 0;
+    return read_loops(c);
 }

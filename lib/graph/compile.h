@@ -29,6 +29,7 @@ struct node_draft {
     struct json_ref id;  /* its valid id */
     struct json_ref input, expression, template, delay;
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
+    struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
 };
 
@@ -68,6 +69,8 @@ struct compiler {
     struct graph_route *graph_routes; /* all, by source */
     uint32_t *route_drafts;           /* per route: its draft */
 
+    struct graph_loop *loops; /* graph->loops, while they may be written */
+    uint64_t **kept_bits;     /* loops.c */
     bool cyclic;
     uint32_t *topological; /* node indices; valid without cycles */
     struct reach *reach;   /* made when first needed */
@@ -77,6 +80,9 @@ struct compiler {
     uint32_t stamp;
     uint32_t *named;
     uint32_t named_count;
+    uint32_t *previous_stamp; /* the same for what is named of the previous iteration */
+    uint32_t *previous;
+    uint32_t previous_count;
 };
 
 /* --- reporting (report.c) --- */

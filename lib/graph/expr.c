@@ -2,18 +2,6 @@
 #include "graph/expr.h"
 #include "graph/compile.h"
 
-#define NAMES_EVERYWHERE                                                                           \
-    {.name = "input", .type = CEL_DYN, .slot = SLOT_INPUT},                                        \
-        {.name = "context", .type = CEL_DYN, .slot = SLOT_CONTEXT},                                \
-    {                                                                                              \
-        .name = "run", .type = CEL_STATIC_MAP, .slot = SLOT_RUN                                    \
-    }
-
-#define NAME_ERROR                                                                                 \
-    {                                                                                              \
-        .name = "error", .type = CEL_DYN, .slot = SLOT_ERROR                                       \
-    }
-
 #define HINTS_EVERYWHERE                                                                           \
     {"item", "'item' exists only inside a map"}, {"index", "'index' exists only inside a map"},    \
         {"iteration", "'iteration' exists only inside a loop"},                                    \
@@ -21,15 +9,6 @@
     {                                                                                              \
         "secrets", "secrets are not supported yet"                                                 \
     }
-
-static const struct cel_variable names[] = {NAMES_EVERYWHERE};
-static const struct cel_variable condition_names[] = {
-    NAMES_EVERYWHERE, {.name = "output", .type = CEL_DYN, .slot = SLOT_OUTPUT}};
-
-/* In the direct targets of a goto. */
-static const struct cel_variable target_names[] = {NAMES_EVERYWHERE, NAME_ERROR};
-static const struct cel_variable target_condition_names[] = {
-    NAMES_EVERYWHERE, NAME_ERROR, {.name = "output", .type = CEL_DYN, .slot = SLOT_OUTPUT}};
 
 static const struct cel_hint condition_hints[] = {HINTS_EVERYWHERE};
 static const struct cel_hint config_hints[] = {
@@ -39,29 +18,44 @@ static const struct cel_hint mapping_hints[] = {
 
 static const struct cel_namespace namespaces[] = {{.name = "ctx", .id = NAMESPACE_CTX}};
 
-#define ENV(vars, hint_list)                                                                       \
-    {                                                                                              \
-        .variables = vars, .variable_count = ARRAY_LEN(vars), .namespaces = namespaces,            \
-        .namespace_count = ARRAY_LEN(namespaces), .hints = hint_list,                              \
-        .hint_count = ARRAY_LEN(hint_list)                                                         \
-    }
-
-static const struct cel_env envs[] = {
-    [SITE_CONFIG] = ENV(names, config_hints),
-    [SITE_CONDITION] = ENV(condition_names, condition_hints),
-    [SITE_OUTPUT] = ENV(names, mapping_hints),
+/* The names of a site, made for one compilation. */
+struct site_env {
+    struct cel_variable names[SLOT_COUNT];
+    struct cel_env env;
 };
 
-static const struct cel_env target_envs[] = {
-    [SITE_CONFIG] = ENV(target_names, config_hints),
-    [SITE_CONDITION] = ENV(target_condition_names, condition_hints),
-};
-
-static const struct cel_env *env_of(const struct scope *scope)
+static void add_name(struct site_env *site, const char *name, enum cel_static_type type,
+                     uint32_t slot)
 {
-    const bool target = scope->node != NO_NODE && scope->site != SITE_OUTPUT &&
-                        scope->c->graph->nodes[scope->node].goto_target;
-    return target ? &target_envs[scope->site] : &envs[scope->site];
+    site->names[site->env.variable_count++] =
+        (struct cel_variable){.name = name, .type = type, .slot = slot};
+}
+
+static void make_env(const struct scope *scope, struct site_env *site)
+{
+    const struct graph_node *node = scope->node == NO_NODE || scope->site == SITE_OUTPUT
+                                        ? NULL
+                                        : &scope->c->graph->nodes[scope->node];
+    *site = (struct site_env){.env = {.variables = site->names,
+                                      .namespaces = namespaces,
+                                      .namespace_count = ARRAY_LEN(namespaces),
+                                      .hints = config_hints,
+                                      .hint_count = ARRAY_LEN(config_hints)}};
+    add_name(site, "input", CEL_DYN, SLOT_INPUT);
+    add_name(site, "context", CEL_DYN, SLOT_CONTEXT);
+    add_name(site, "run", CEL_STATIC_MAP, SLOT_RUN);
+    if (node && node->goto_target)
+        add_name(site, "error", CEL_DYN, SLOT_ERROR);
+    if (node && node->loop != GRAPH_NO_LOOP)
+        add_name(site, "iteration", CEL_STATIC_INT, SLOT_ITERATION);
+    if (scope->site == SITE_CONDITION) {
+        add_name(site, "output", CEL_DYN, SLOT_OUTPUT);
+        site->env.hints = condition_hints;
+        site->env.hint_count = ARRAY_LEN(condition_hints);
+    } else if (scope->site == SITE_OUTPUT) {
+        site->env.hints = mapping_hints;
+        site->env.hint_count = ARRAY_LEN(mapping_hints);
+    }
 }
 
 /* Which nodes the program names. *valid: all of them may be named here. */
@@ -88,12 +82,14 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
 {
     struct compiler *c = scope->c;
     struct cel_error error;
+    struct site_env site;
+    make_env(scope, &site);
     *result = NULL;
     struct slice source = arena_copy(c->arena, text);
     struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
     if (!source.ptr || !expr)
         return -1;
-    const struct cel_program *program = cel_compile(c->arena, source, env_of(scope), &error);
+    const struct cel_program *program = cel_compile(c->arena, source, &site.env, &error);
     if (!program) {
         if (error.code == CEL_ERROR_MEMORY)
             return -1;

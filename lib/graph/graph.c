@@ -1,6 +1,7 @@
 #include "graph/graph.h"
 #include "base/yaml.h"
 #include "graph/compile.h"
+#include "graph/loops.h"
 
 /* Raised whenever the same canonical form comes to mean something else: graphs are cached by digest
  * everywhere. */
@@ -112,8 +113,8 @@ static int passes(struct compiler *c)
     int rc = read_definition(c);
     if (rc <= 0)
         return rc;
-    if (nodes_pass(c) != 0 || edges_pass(c) != 0 || cycle_pass(c) != 0 || names_pass(c) != 0 ||
-        warnings_pass(c) != 0)
+    if (nodes_pass(c) != 0 || edges_pass(c) != 0 || cycle_pass(c) != 0 || loops_pass(c) != 0 ||
+        names_pass(c) != 0 || warnings_pass(c) != 0)
         return -1;
     return c->findings->errors > c->errors_before ? 0 : canonical_form(c);
 }

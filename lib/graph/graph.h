@@ -40,7 +40,7 @@
     X(PARALLEL, "parallel", NULL, true)                                                            \
     X(JOIN, "join", NULL, true)                                                                    \
     X(NOOP, "noop", NULL, true)                                                                    \
-    X(LOOP, "loop", NULL, false)                                                                   \
+    X(LOOP, "loop", NULL, true)                                                                    \
     X(MAP, "map", "foreach", false)                                                                \
     X(WORKFLOW, "workflow", NULL, false)                                                           \
     X(DELAY, "delay", NULL, true)                                                                  \
@@ -121,6 +121,7 @@ enum graph_routing {
     ROUTING_EXCLUSIVE, /* conditional: the first that holds, else all without a condition */
     ROUTING_RULES,     /* branch: all targets of the first rule that holds, else the default */
     ROUTING_AGENT,     /* branch agent_driven: what output.next_nodes lists */
+    ROUTING_LOOP,      /* back to the head, or its break_path, or its timeout_path */
 };
 
 /* What a failure of the node's last attempt does. */
@@ -128,6 +129,22 @@ enum graph_on_error {
     ON_ERROR_FAIL,     /* ends the run */
     ON_ERROR_CONTINUE, /* routed as if it had completed, with {"error": …} */
     ON_ERROR_GOTO,     /* only the goto edges are taken, with that output */
+};
+
+#define GRAPH_NO_LOOP UINT32_MAX
+#define GRAPH_MAX_LOOP_DEPTH 16
+
+/* The head runs again while the loop node's condition holds and iterations are left. */
+struct graph_loop {
+    uint32_t node, head;
+    uint32_t parent; /* the loop around it, an index into graph->loops, or GRAPH_NO_LOOP */
+    uint32_t depth;  /* from 1 */
+    const struct graph_expr *condition;
+    int64_t max_iterations;
+    const uint32_t *body; /* all nodes of it, inner loops' too */
+    uint32_t body_count;
+    const uint32_t *kept; /* whose outputs the next iteration still sees as the previous one's */
+    uint32_t kept_count;
 };
 
 /* max_attempts 1: none. */
@@ -153,6 +170,9 @@ struct graph_node {
     bool entry;           /* no predecessors */
     bool terminal;        /* no outgoing edges but those of a goto */
     bool goto_target;     /* the name `error` exists here */
+    uint32_t loop;        /* the innermost that it is in, an index into graph->loops */
+    uint32_t head_of;     /* the loop that begins with it */
+    uint32_t loops;       /* the loop whose node it is. All three: or GRAPH_NO_LOOP */
 
     const uint32_t *preds; /* node indices, in edge order */
     uint32_t pred_count;
@@ -164,6 +184,8 @@ struct graph_node {
     /* Nodes other than predecessors whose outputs its expressions and bindings name. */
     const uint32_t *reads;
     uint32_t read_count;
+    const uint32_t *reads_previous; /* of the previous iteration */
+    uint32_t read_previous_count;
     bool reads_context; /* names `context` */
     bool reads_run;     /* names `run` */
 
@@ -193,7 +215,9 @@ struct graph {
     struct slice description; /* metadata.description */
     const struct graph_node *nodes;
     uint32_t node_count;
-    struct strmap ids;   /* id to node; see graph_find */
+    struct strmap ids; /* id to node; see graph_find */
+    const struct graph_loop *loops;
+    uint32_t loop_count;
     uint32_t edge_count; /* merged edges of all nodes */
     const uint32_t *entries;
     uint32_t entry_count;
@@ -250,6 +274,27 @@ MUSTCHECK int graph_dead_edge(const struct graph *graph, const struct graph_edge
 /* Walks from all outgoing edges of a skipped node (the node itself is not reported). */
 MUSTCHECK int graph_dead_node(const struct graph *graph, uint32_t node, struct arena *arena,
                               const struct graph_dead_walk *walk);
+
+/* --- scopes ---
+ *
+ * Where a token stands in loops: "L#i/M#j", outermost first, loop nodes by index with the iteration.
+ * A join of the body of a loop that was never entered stands in the scope around it: so a scope is
+ * fitted to a node by cutting it where it names a loop that is not around that node.
+ */
+
+/* The loop around the node; of a head, the one around its own loop: there its joins stand. */
+uint32_t graph_outer_loop(const struct graph *graph, uint32_t node);
+/* A leading part of the scope. */
+struct slice graph_scope_fit(const struct graph *graph, struct slice scope, uint32_t loop);
+/* The scope in which a node runs that an edge out of `scope` leads to: a head begins iteration 1. */
+void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t node,
+                       struct buf *out);
+/* Of the innermost loop; 0 outside. */
+int64_t graph_scope_iteration(struct slice scope);
+/* The same scope in the innermost loop's next iteration. */
+void graph_scope_next(struct slice scope, struct buf *out);
+/* With node ids, as it is shown. */
+void graph_scope_show(const struct graph *graph, struct slice scope, struct buf *out);
 
 /* --- pictures --- */
 

@@ -78,6 +78,10 @@ static int add_node(struct source *source, const struct node_draft *draft)
 {
     if (json_present(draft->branch) && add_branch(source, draft->branch) != 0)
         return -1;
+    if (json_present(draft->loop) &&
+        (add_ids(source, ROUTE_BREAK, draft->loop, SLICE("break_path")) != 0 ||
+         add_ids(source, ROUTE_TIMEOUT, draft->loop, SLICE("timeout_path")) != 0))
+        return -1;
     if (json_present(draft->on_error) && json_type(draft->on_error) == JSON_OBJECT)
         return add_ids(source, ROUTE_GOTO, draft->on_error, SLICE("goto"));
     return 0;

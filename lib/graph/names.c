@@ -5,6 +5,7 @@
  * `reads`, for the worker to fetch.
  */
 #include "graph/compile.h"
+#include "graph/loops.h"
 
 /* A path can only be asked for where all edges are known and none closes a cycle; otherwise the
  * answer would blame the wrong place. */
@@ -16,6 +17,16 @@ static void note_named(struct compiler *c, uint32_t node)
         return;
     c->named_stamp[node] = c->stamp;
     c->named[c->named_count++] = node;
+}
+
+/* Named of the previous iteration of the innermost loop around both. */
+static int note_previous(struct compiler *c, uint32_t node, uint32_t loop)
+{
+    if (c->previous_stamp[node] == c->stamp)
+        return 0;
+    c->previous_stamp[node] = c->stamp;
+    c->previous[c->previous_count++] = node;
+    return loops_keep(c, loop, node);
 }
 
 static void not_before(struct scope *scope, struct slice name, const char *sigil,
@@ -43,6 +54,13 @@ int scope_node(struct scope *scope, struct slice name, const char *sigil, struct
                SLICE_ARG(shown(name)), SLICE_ARG(shown(name)), hint.text, plain);
         return 0;
     }
+    const uint32_t common = scope->site == SITE_OUTPUT || scope->node == NO_NODE
+                                ? GRAPH_NO_LOOP
+                                : loops_common(c->graph, found, scope->node);
+    if (scope->site != SITE_OUTPUT && found == scope->node && common != GRAPH_NO_LOOP) {
+        *node = found;
+        return note_previous(c, found, common);
+    }
     if (scope->site != SITE_OUTPUT && found == scope->node) {
         report(c, FINDING_ERROR, position, path,
                "%s%.*s: a node's own name stands for its previous iteration, and this one is in no "
@@ -55,6 +73,10 @@ int scope_node(struct scope *scope, struct slice name, const char *sigil, struct
         /* Predecessors are stamped; only others need the ancestors. */
         if (c->named_stamp[found] != c->stamp && reach_has(c, found, scope->node, &has) != 0)
             return -1;
+        if (!has && common != GRAPH_NO_LOOP) {
+            *node = found;
+            return note_previous(c, found, common);
+        }
         if (!has) {
             not_before(scope, name, sigil, position, path);
             return 0;
@@ -68,25 +90,31 @@ int scope_node(struct scope *scope, struct slice name, const char *sigil, struct
 static void begin_names(struct compiler *c, const struct graph_node *node)
 {
     c->stamp++;
-    c->named_count = 0;
-    /* The one predecessor comes as the input. Of several only those do whose edge was taken: who is
-     * named comes for itself. */
-    if (node && node->pred_count == 1)
+    c->named_count = c->previous_count = 0;
+    /* The one predecessor comes as the input. Of several only those do whose edge was taken, and a head
+     * that runs again has none of them: who is named comes for itself. */
+    if (node && node->pred_count == 1 && node->head_of == GRAPH_NO_LOOP)
         c->named_stamp[node->preds[0]] = c->stamp;
+}
+
+static int copy_list(struct compiler *c, const uint32_t *from, uint32_t count,
+                     const uint32_t **list)
+{
+    *list = NULL;
+    if (count == 0)
+        return 0;
+    uint32_t *copy = arena_array(c->arena, count, sizeof(*copy));
+    if (!copy)
+        return -1;
+    memcpy(copy, from, count * sizeof(*copy));
+    *list = copy;
+    return 0;
 }
 
 static int end_names(struct compiler *c, const uint32_t **reads, uint32_t *count)
 {
     *count = c->named_count;
-    *reads = NULL;
-    if (c->named_count == 0)
-        return 0;
-    uint32_t *list = arena_array(c->arena, c->named_count, sizeof(*list));
-    if (!list)
-        return -1;
-    memcpy(list, c->named, c->named_count * sizeof(*list));
-    *reads = list;
-    return 0;
+    return copy_list(c, c->named, c->named_count, reads);
 }
 
 static int compile_expression(struct scope *scope, struct json_ref string, const struct path *path,
@@ -186,8 +214,21 @@ static int node_names(struct compiler *c, uint32_t index)
         if (condition_names(&conditions, c->route_drafts[first + i],
                             &c->graph_routes[first + i].condition) != 0)
             return -1;
+    if (node->loops != GRAPH_NO_LOOP) {
+        struct graph_loop *loop = &c->loops[node->loops];
+        const struct node_draft *draft = &c->nodes[index];
+        const bool in_config = !json_present(json_member(draft->ref, SLICE("loop")));
+        struct path object = path_key(&place, in_config ? SLICE("config") : SLICE("loop"));
+        struct path member = path_key(&object, SLICE("condition"));
+        if (compile_condition(&conditions, json_member(draft->loop, SLICE("condition")), &member,
+                              &loop->condition) != 0)
+            return -1;
+    }
     node->reads_context = config.names_context || conditions.names_context;
     node->reads_run = config.names_run || conditions.names_run;
+    node->read_previous_count = c->previous_count;
+    if (copy_list(c, c->previous, c->previous_count, &node->reads_previous) != 0)
+        return -1;
     return end_names(c, &node->reads, &node->read_count);
 }
 
@@ -226,10 +267,12 @@ int names_pass(struct compiler *c)
     const uint32_t count = c->graph->node_count;
     c->named_stamp = arena_array(&c->scratch, count, sizeof(*c->named_stamp));
     c->named = arena_array(&c->scratch, count, sizeof(*c->named));
-    if (!c->named_stamp || !c->named)
+    c->previous_stamp = arena_array(&c->scratch, count, sizeof(*c->previous_stamp));
+    c->previous = arena_array(&c->scratch, count, sizeof(*c->previous));
+    if (!c->named_stamp || !c->named || !c->previous_stamp || !c->previous)
         return -1;
     for (uint32_t n = 0; n < count; n++)
         if (node_names(c, n) != 0)
             return -1;
-    return stray_conditions(c) != 0 ? -1 : output_names(c);
+    return stray_conditions(c) != 0 || output_names(c) != 0 ? -1 : loops_end(c);
 }

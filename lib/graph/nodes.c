@@ -110,6 +110,10 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
         node->delay_until = json_present(until);
         draft->delay = node->delay_until ? until : FIELD_VALUE(&fields->config_fields, DELAY, MS);
     }
+    if (fields->type == NODE_LOOP) {
+        draft->expression = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, EXPRESSION);
+        draft->template = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, TEMPLATE);
+    }
     if (fields->type != NODE_TRANSFORM)
         return;
     draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
@@ -120,8 +124,31 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
 static bool implies_edges(const struct node_fields *fields)
 {
     const struct fields *node = &fields->node;
-    return fields->type == NODE_LOOP || json_present(FIELD_VALUE(node, NODE, LOOP)) ||
-           json_present(FIELD_VALUE(node, NODE, COMPENSATE));
+    return json_present(FIELD_VALUE(node, NODE, COMPENSATE));
+}
+
+/* Any node may have `loop`; in one of type loop its fields may stand in config, and must somewhere. */
+static void read_loop(struct compiler *c, struct node_draft *draft,
+                      const struct node_fields *fields, const struct path *path)
+{
+    struct json_ref condition = JSON_NONE, most = JSON_NONE;
+    const bool beside = json_present(FIELD_VALUE(&fields->node, NODE, LOOP));
+    struct path place = path_key(path, beside ? SLICE("loop") : SLICE("config"));
+    draft->loop = FIELD_VALUE(&fields->node, NODE, LOOP);
+    if (!fields->type_known || fields->type != NODE_LOOP)
+        return;
+    if (!beside)
+        draft->loop = fields->config;
+    if (json_present(draft->loop)) {
+        condition = json_member(draft->loop, SLICE("condition"));
+        most = json_member(draft->loop, SLICE("max_iterations"));
+    }
+    if (!beside && !json_present(condition))
+        report_error(c, json_present(draft->loop) ? draft->loop : draft->ref, &place,
+                     "condition is missing: a loop goes back while it holds");
+    if (!beside && !json_present(most))
+        report_error(c, json_present(draft->loop) ? draft->loop : draft->ref, &place,
+                     "max_iterations is missing");
 }
 
 static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
@@ -132,6 +159,9 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
                                 .index = index,
                                 .type = NODE_NOOP,
                                 .function = FUNCTION_NONE,
+                                .loop = GRAPH_NO_LOOP,
+                                .head_of = GRAPH_NO_LOOP,
+                                .loops = GRAPH_NO_LOOP,
                                 .retry = {.max_attempts = 1},
                                 .queue = SLICE("default")};
     if (json_type(ref) != JSON_OBJECT) {
@@ -151,6 +181,7 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     draft->when = FIELD_VALUE(&fields.node, NODE, WHEN);
     draft->retry = FIELD_VALUE(&fields.node, NODE, RETRY);
     draft->timeout = FIELD_VALUE(&fields.node, NODE, TIMEOUT_MS);
+    read_loop(c, draft, &fields, path);
     node->type = fields.type;
     node->routing = fields.type == NODE_CONDITIONAL ? ROUTING_EXCLUSIVE : ROUTING_EACH;
     draft->type_known = fields.type_known;

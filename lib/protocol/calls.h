@@ -77,6 +77,11 @@ struct settle_token {
 void settle_token(struct command *command, const struct settle_token *token);
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted);
 void settle_op_arrive(struct command *command, bool taken, uint32_t node, uint32_t slot);
+/* Of the operations that follow. */
+void settle_op_scope(struct command *command, struct slice scope);
+/* A loop goes back: what the next iteration may still see is kept, all else of the body dropped. */
+void settle_op_back(struct command *command, const struct graph *graph,
+                    const struct graph_loop *loop);
 void settle_op_fail(struct command *command);
 /* The token stays live: its next attempt, or the same one after a delay. Alone, with an identity that is
  * the whole live field. due_ms 0: at once. data: letters and digits, given back when it fires; empty
@@ -120,9 +125,11 @@ MUSTCHECK int settle_read(const redisReply *reply, struct settle_reply *out);
 MUSTCHECK int settle_result(const struct settle_reply *reply, uint32_t index,
                             enum settle_result *result);
 
-/* A stored output: "status|attempt|started_us|ended_us|JSON". */
+/* A stored output: "status|attempt|started_us|ended_us|JSON"; the status is c or f and, in loops, the
+ * iterations, outermost first: "c#2#7". An older iteration does not overwrite a younger one. */
 struct stored_output {
     bool failed;
+    struct slice scope; /* in loops: whose iterations it is stamped with; read: not set */
     uint32_t attempt;
     int64_t started_us, ended_us;
     struct slice json;

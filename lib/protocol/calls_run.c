@@ -15,9 +15,15 @@ static void start_entries(struct command *command, const struct graph *graph, st
     for (uint32_t i = 0; i < graph->entry_count; i++) {
         uint32_t node = graph->entries[i];
         buf_reset(scratch);
-        wanted_write_node(scratch, graph, node);
-        command_arg_int(command, node);
+        buf_printf(scratch, "%u", node);
+        if (graph->nodes[node].head_of != GRAPH_NO_LOOP) { /* begins its first iteration */
+            buf_char(scratch, '|');
+            graph_scope_enter(graph, SLICE(""), node, scratch);
+        }
+        command_arg_buf(command, scratch);
         command_arg(command, graph->nodes[node].queue);
+        buf_reset(scratch);
+        wanted_write_node(scratch, graph, node);
         command_arg_buf(command, scratch);
     }
 }

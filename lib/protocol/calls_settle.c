@@ -64,6 +64,45 @@ void settle_op_arrive(struct command *command, bool taken, uint32_t node, uint32
     command_arg_int(command, slot);
 }
 
+void settle_op_scope(struct command *command, struct slice scope)
+{
+    command_arg_str(command, "s");
+    command_arg(command, scope);
+    command_arg_str(command, "");
+}
+
+static void add_node(struct buf *list, uint32_t node)
+{
+    if (list->len > 0 && list->data[list->len - 1] != ';')
+        buf_char(list, ',');
+    buf_uint(list, node);
+}
+
+/* kept;dropped outputs;what inner loops keep, dropped */
+void settle_op_back(struct command *command, const struct graph *graph,
+                    const struct graph_loop *loop)
+{
+    struct buf lists;
+    buf_init(&lists, COMMAND_MAX_BYTES);
+    for (uint32_t i = 0; i < loop->kept_count; i++)
+        add_node(&lists, loop->kept[i]);
+    buf_char(&lists, ';');
+    for (uint32_t i = 0; i < loop->body_count; i++)
+        add_node(&lists, loop->body[i]);
+    buf_char(&lists, ';');
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &graph->nodes[loop->body[i]];
+        if (node->loops == GRAPH_NO_LOOP || node->index == loop->node)
+            continue;
+        for (uint32_t k = 0; k < graph->loops[node->loops].kept_count; k++)
+            add_node(&lists, graph->loops[node->loops].kept[k]);
+    }
+    command_arg_str(command, "b");
+    command_arg_int(command, loop->node);
+    command_arg_buf(command, &lists);
+    buf_free(&lists);
+}
+
 void settle_op_fail(struct command *command)
 {
     command_arg(command, SLICE("f"));
@@ -165,6 +204,13 @@ int claim_read(const struct claims *claims, uint32_t index, struct claim *claim)
 void stored_output_write(struct buf *out, const struct stored_output *output)
 {
     buf_char(out, output->failed ? 'f' : 'c');
+    /* The scope's iterations: what stands behind each '#'. */
+    bool inside = false;
+    for (size_t i = 0; i < output->scope.len; i++) {
+        inside = output->scope.ptr[i] == '#' || (inside && output->scope.ptr[i] != '/');
+        if (inside)
+            buf_char(out, output->scope.ptr[i]);
+    }
     buf_char(out, '|');
     buf_uint(out, output->attempt);
     buf_char(out, '|');
@@ -181,10 +227,12 @@ int stored_output_read(struct slice text, struct stored_output *output)
     if (!decimal_cut(&text, '|', &status) || !decimal_cut(&text, '|', &attempt) ||
         !decimal_cut(&text, '|', &started) || !decimal_cut(&text, '|', &ended))
         return -1;
-    output->failed = slice_eq_str(status, "f");
+    const char letter = status.len > 0 ? status.ptr[0] : '?';
+    output->failed = letter == 'f';
+    output->scope = SLICE_NONE;
     output->json = text;
-    return (output->failed || slice_eq_str(status, "c")) && text.len > 0 &&
-                   decimal_u32(attempt, &output->attempt) &&
+    return (output->failed || letter == 'c') && (status.len == 1 || status.ptr[1] == '#') &&
+                   text.len > 0 && decimal_u32(attempt, &output->attempt) &&
                    decimal_i64(started, &output->started_us) &&
                    decimal_i64(ended, &output->ended_us)
                ? 0

@@ -131,7 +131,8 @@ static bool read_execution(struct slice part, bool hidden, struct ledger_executi
                                            .reason = f[9],
                                            .output = f[10],
                                            .error = f[11]};
-    for (size_t i = 0; i < execution->taken.len; i++) {
+    const bool back = slice_eq_str(execution->taken, "b");
+    for (size_t i = 0; i < execution->taken.len && !back; i++) {
         if (execution->taken.ptr[i] != '0' && execution->taken.ptr[i] != '1')
             return false;
     }

@@ -36,7 +36,7 @@ struct ledger_execution { /* x, o and w */
     bool skipped; /* by its `when`: was not executed */
     int64_t started_us, ended_us;
     struct slice worker;
-    struct slice taken; /* '0'/'1' per outgoing edge */
+    struct slice taken; /* '0'/'1' per outgoing edge; "b": a loop went back, none is decided */
     struct slice reason;
     struct slice output; /* JSON; len 0 when skipped, or failed and not handled */
     struct slice error;  /* JSON; len 0 unless failed */

@@ -24,6 +24,11 @@ static void write_extras(struct buf *out, const struct graph_node *node, bool ha
     bool first = true;
     for (uint32_t i = 0; i < node->read_count; i++)
         add_index(out, node->reads[i], &first);
+    for (uint32_t i = 0; i < node->read_previous_count; i++) {
+        buf_str(out, first ? "q" : ",q");
+        buf_uint(out, node->reads_previous[i]);
+        first = false;
+    }
     if (node->reads_context && !has_input)
         add_name(out, "in", &first);
     if (node->reads_run)
@@ -40,6 +45,14 @@ void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node
         buf_uint(out, n->preds[0]);
     buf_char(out, ';');
     write_extras(out, n, n->pred_count == 0);
+}
+
+void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop)
+{
+    buf_char(out, 'q');
+    buf_uint(out, loop->node);
+    buf_char(out, ';');
+    write_extras(out, &graph->nodes[loop->head], false);
 }
 
 void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node)
@@ -61,7 +74,7 @@ void wanted_write_output(struct buf *out, const struct graph *graph)
         add_name(out, "rn", &first);
 }
 
-/* An item's text: a node index, `in`, `rn`, or `p` and a number. */
+/* An item's text: a node index, `in`, `rn`, or `p` or `q` and a number. */
 static bool parse_item(struct slice text, struct wanted_item *item)
 {
     item->node = 0;
@@ -74,8 +87,9 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         return true;
     }
     item->kind = WANTED_NODE;
-    if (text.len > 1 && text.ptr[0] == 'p') { /* its number is the token's own */
-        item->kind = WANTED_PARKED;
+    if (text.len > 1 && (text.ptr[0] == 'p' || text.ptr[0] == 'q')) {
+        /* p: the token's own number; q: a node of the previous iteration */
+        item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
     if (text.len == 0 || text.len > 9)
@@ -133,6 +147,18 @@ static void add_dead(void *context, uint32_t node, uint32_t slot)
     buf_uint(list->out, slot);
 }
 
+/* Loop nodes from the outermost to this loop. */
+static void write_chain(struct buf *out, const struct graph *graph, uint32_t loop)
+{
+    if (loop == GRAPH_NO_LOOP)
+        return;
+    const uint32_t parent = graph->loops[loop].parent;
+    write_chain(out, graph, parent); /* GRAPH_MAX_LOOP_DEPTH levels */
+    if (parent != GRAPH_NO_LOOP)
+        buf_char(out, '/');
+    buf_uint(out, graph->loops[loop].node);
+}
+
 static int write_row(struct buf *out, const struct graph *graph, uint32_t node, struct arena *arena)
 {
     const struct graph_node *n = &graph->nodes[node];
@@ -152,7 +178,17 @@ static int write_row(struct buf *out, const struct graph *graph, uint32_t node, 
     buf_char(out, '|');
     struct dead_list list = {out, true};
     const struct graph_dead_walk walk = {.arrival = add_dead, .context = &list};
-    return graph_dead_node(graph, node, arena, &walk);
+    if (graph_dead_node(graph, node, arena, &walk) != 0)
+        return -1;
+    const uint32_t outer = graph_outer_loop(graph, node);
+    if (outer == GRAPH_NO_LOOP && n->head_of == GRAPH_NO_LOOP)
+        return 0;
+    buf_char(out, '|');
+    write_chain(out, graph, outer);
+    buf_char(out, '|');
+    if (n->head_of != GRAPH_NO_LOOP)
+        buf_uint(out, graph->loops[n->head_of].node);
+    return 0;
 }
 
 int join_table_rows(const struct graph *graph, struct arena *arena,

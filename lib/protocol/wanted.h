@@ -10,12 +10,14 @@
 /* "inputs;extras" of a node with no or one predecessor. `in` stands once: among the inputs of an entry
  * node it serves `context` too. */
 void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node);
+/* Of a loop's head when the loop goes back: its input is the loop node's output. */
+void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop);
 /* Only the extras: the part that a join table holds. */
 void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node);
 /* Of the hidden last token; empty when the graph has no output mapping. ";" when it needs nothing. */
 void wanted_write_output(struct buf *out, const struct graph *graph);
 
-enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN, WANTED_PARKED };
+enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN, WANTED_PARKED, WANTED_PREVIOUS };
 
 struct wanted_item {
     enum wanted_kind kind;

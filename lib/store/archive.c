@@ -148,6 +148,16 @@ void archive_add_event(struct archive *archive, const struct archive_event *even
     archive->event_count++;
 }
 
+/* A loop without a break_path ends the run's path when its condition does. */
+static bool counts_as_end(const struct archive_execution *execution)
+{
+    const struct graph_node *node = execution->node;
+    bool has_break = false;
+    for (uint32_t i = 0; i < node->route_count; i++)
+        has_break |= node->routes[i].kind == ROUTE_BREAK;
+    return !execution->left && (node->terminal || (node->loops != GRAPH_NO_LOOP && !has_break));
+}
+
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
 {
     struct buf *out = &archive->executions;
@@ -169,7 +179,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     copy_text(out, execution->output);
     copy_text(out, execution->error);
     copy_text(out, execution->worker);
-    copy_bool(out, execution->node->terminal && !execution->left);
+    copy_bool(out, counts_as_end(execution));
     archive->execution_count++;
 }
 
@@ -328,7 +338,7 @@ static int update_runs(struct store *store, struct archive *archive, struct err 
                                                                   "     '') || '}')::json"
                                                                   "   from node_executions e"
                                                                   "   where e.run_id = u.run_id "
-                                                                  "and e.terminal and e.scope = ''"
+                                                                  "and e.terminal"
                                                                   "   and e.output is not null) end"
                                                                   " from unnest($1::uuid[], "
                                                                   "$2::text[], $3::bigint[], "

@@ -1,6 +1,6 @@
 /* commands: what users ask of runs, committed before they are answered. */
-#include "base/uuid7.h"
 #include "store/connection.h"
+#include "store/run_id.h"
 
 static int read_command(const PGresult *result, struct arena *arena, struct store_command *command,
                         struct err *err)
@@ -11,24 +11,30 @@ static int read_command(const PGresult *result, struct arena *arena, struct stor
     return failed ? err_set(err, ERR_LIMIT, "no memory for a command") : 0;
 }
 
-static int why_not(struct store *store, struct slice run_id, const char *kind, struct arena *arena,
-                   struct err *err)
+static int why_not(struct store *store, struct slice run_id, const char *kind, struct err *err)
 {
-    struct store_run run;
-    if (store_run_get(store, run_id, arena, &run, err) != 0)
-        return -1;
-    return err_set(err, ERR_CONFLICT, "cannot %s run %.*s: it is %s", kind, SLICE_ARG(run_id),
-                   run_status_name(run.status));
+    struct params params;
+    params_init(&params);
+    params_text(&params, run_id);
+    PGresult *result =
+        store_query(store, "select status from run where run_id = $1::uuid", &params, err);
+    if (!result)
+        return err_prefix(err, "reading run %.*s", SLICE_ARG(run_id));
+    if (PQntuples(result) == 0)
+        err_set(err, ERR_NOT_FOUND, "no run %.*s", SLICE_ARG(run_id));
+    else
+        err_set(err, ERR_CONFLICT, "cannot %s run %.*s: it is %.*s", kind, SLICE_ARG(run_id),
+                SLICE_ARG(result_text(result, 0, 0)));
+    PQclear(result);
+    return -1;
 }
 
 int store_command_add(struct store *store, struct slice run_id, const char *kind, const char *by,
                       struct arena *arena, struct store_command *command, struct err *err)
 {
     struct params params;
-    struct uuid uuid;
-    if (!uuid_parse(run_id, &uuid))
-        return err_set(err, ERR_NOT_FOUND, "'%.*s' is not the id of a run, which is a UUID",
-                       SLICE_ARG(run_id));
+    if (id_check(run_id, "run", err) != 0)
+        return -1;
     params_init(&params);
     params_text(&params, run_id);
     params_str(&params, kind);
@@ -47,7 +53,7 @@ int store_command_add(struct store *store, struct slice run_id, const char *kind
     bool added = PQntuples(result) > 0;
     int status = added ? read_command(result, arena, command, err) : 0;
     PQclear(result);
-    return added ? status : why_not(store, run_id, kind, arena, err);
+    return added ? status : why_not(store, run_id, kind, err);
 }
 
 int store_command_get(struct store *store, struct slice command_id, struct arena *arena,
@@ -56,11 +62,13 @@ int store_command_get(struct store *store, struct slice command_id, struct arena
     struct params params;
     params_init(&params);
     params_text(&params, command_id);
+    if (id_check(command_id, "command", err) != 0)
+        return -1;
     PGresult *result = store_query(
-        store, "select command_id::text, outcome from command where command_id::text = $1", &params,
+        store, "select command_id::text, outcome from command where command_id = $1::uuid", &params,
         err);
     if (!result)
-        return err_prefix(err, "reading a command");
+        return err_prefix(err, "reading command %.*s", SLICE_ARG(command_id));
     bool found = PQntuples(result) > 0;
     int status = found ? read_command(result, arena, command, err) : 0;
     PQclear(result);

@@ -1,5 +1,6 @@
 /* executions: what happened in a run, and what was decided. */
 #include "store/connection.h"
+#include "store/run_id.h"
 #include <string.h>
 
 static const char *status_of(struct slice text)
@@ -39,6 +40,8 @@ int store_execution_list(struct store *store, struct slice run_id, struct arena 
     struct params params;
     params_init(&params);
     params_text(&params, run_id);
+    if (id_check(run_id, "run", err) != 0)
+        return -1;
     PGresult *result = store_query(
         store,
         "select last.node_id, last.scope, last.node_type, last.node_index, last.status,"
@@ -71,6 +74,8 @@ int store_decision_list(struct store *store, struct slice run_id, struct arena *
     struct params params;
     params_init(&params);
     params_text(&params, run_id);
+    if (id_check(run_id, "run", err) != 0)
+        return -1;
     PGresult *result =
         store_query(store,
                     "select node_id, scope, reason, taken::text, dead::text, " TIME_TO_MICROS(

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Any number will do that nobody else uses. */
-#define LOCK_STATEMENT "select pg_advisory_xact_lock(7092026001)"
+/* Any number will do that nobody else uses. Another migrate may take longer than other locks may be
+ * waited for; statement_timeout still holds. */
+static const char take_lock[] = "set local lock_timeout = 0;"
+                                "select pg_advisory_xact_lock(7092026001);"
+                                "set local lock_timeout = '5s'";
 
 enum { VIEWS_NUMBER = 0, MIGRATIONS_MOST = 1000 };
 
@@ -124,6 +127,11 @@ int schema_check(struct store *store, struct err *err)
                          "the tables are older than this program (migration %d of %d): run "
                          "'troupe migrate'",
                          applied->highest, last_number());
+    /* Which views they are does not matter: a rolling upgrade may be ahead of this program. */
+    if (result == 0 && !applied->sha256[VIEWS_NUMBER][0])
+        result = err_set(err, ERR_REFUSED,
+                         "the views are missing, as a migration was interrupted: run "
+                         "'troupe migrate'");
     free(applied);
     return result;
 }
@@ -145,7 +153,8 @@ static int note_applied(struct store *store, int number, const char *name, const
                       &params, NULL, err);
 }
 
-/* Within the transaction that holds the lock: another migrate may have been faster. */
+/* Within the transaction that holds the lock: another migrate may have been faster. The views are to
+ * be made again after it, even if this program ends in between. */
 static int apply_one(struct store *store, const struct migration_source *source,
                      struct applied *applied, bool *did, struct err *err)
 {
@@ -156,7 +165,8 @@ static int apply_one(struct store *store, const struct migration_source *source,
     *did = !applied->sha256[source->number][0];
     if (!*did)
         return 0;
-    if (store_exec_script(store, source->text, err) != 0)
+    if (store_exec_script(store, source->text, err) != 0 ||
+        store_exec_script(store, "delete from schema_migration where number = 0", err) != 0)
         return err_prefix(err, "migration %04d_%s", source->number, source->name);
     return note_applied(store, source->number, source->name, hex, err);
 }
@@ -200,10 +210,10 @@ static int begin_locked(struct store *store, struct err *err)
 {
     if (store_begin(store, err) != 0)
         return -1;
-    if (store_exec(store, LOCK_STATEMENT, NULL, NULL, err) == 0)
+    if (store_exec_script(store, take_lock, err) == 0)
         return 0;
     store_rollback(store);
-    return -1;
+    return err_prefix(err, "waiting for another 'troupe migrate' to end");
 }
 
 static int end_locked(struct store *store, int result, struct err *err)

@@ -1,6 +1,7 @@
 /* runs: accepting them, and showing them. */
 #include "base/uuid7.h"
 #include "store/connection.h"
+#include "store/run_id.h"
 #include <string.h>
 
 const char *run_status_name(enum run_status status)
@@ -40,7 +41,7 @@ static int compare(struct store *store, const struct store_submit *submit, const
                                    " from run where run_id = $1::uuid",
                                    &params, err);
     if (!result)
-        return -1;
+        return err_prefix(err, "comparing with run %s, which exists", run_id);
     int status = 0;
     if (PQntuples(result) == 0)
         status = err_set(err, ERR_INTERNAL, "run %s was there and is not", run_id);
@@ -115,10 +116,8 @@ int store_run_get(struct store *store, struct slice run_id, struct arena *arena,
                   struct store_run *run, struct err *err)
 {
     struct params params;
-    struct uuid uuid;
-    if (!uuid_parse(run_id, &uuid))
-        return err_set(err, ERR_NOT_FOUND, "'%.*s' is not the id of a run, which is a UUID",
-                       SLICE_ARG(run_id));
+    if (id_check(run_id, "run", err) != 0)
+        return -1;
     params_init(&params);
     params_text(&params, run_id);
     PGresult *result = store_query(store,

@@ -24,7 +24,7 @@ static int read_partitions(struct store *store, uint16_t *partitions, struct err
 {
     PGresult *result = store_query(store, "select partitions from namespace", NULL, err);
     if (!result)
-        return -1;
+        return err_prefix(err, "reading the number of partitions");
     *partitions = PQntuples(result) > 0 ? (uint16_t)result_int(result, 0, 0) : 0;
     PQclear(result);
     return 0;
@@ -105,8 +105,8 @@ int store_deploy(struct store *store, const struct graph *graph, struct slice so
 
 static int no_workflow(struct store *store, struct slice name, struct err *err)
 {
-    struct store_workflow *items;
-    uint32_t count;
+    struct store_workflow *items = NULL;
+    uint32_t count = 0;
     struct arena arena;
     struct suggest suggest;
     arena_init(&arena, 64 << 20);
@@ -164,7 +164,7 @@ int store_workflow_get(struct store *store, struct slice name, int64_t version, 
                                    " order by version desc limit 1",
                                    &params, err);
     if (!result)
-        return -1;
+        return err_prefix(err, "reading workflow %.*s", SLICE_ARG(name));
     bool found = PQntuples(result) > 0;
     bool good = !found || read_workflow(result, 0, arena, workflow);
     PQclear(result);
@@ -183,7 +183,7 @@ int store_workflow_list(struct store *store, struct arena *arena, struct store_w
                                    " from workflow_version order by name, version desc",
                                    NULL, err);
     if (!result)
-        return -1;
+        return err_prefix(err, "listing workflows");
     *count = (uint32_t)PQntuples(result);
     *items = arena_array(arena, *count, sizeof **items);
     bool good = *items != NULL;
@@ -203,7 +203,7 @@ int store_graph_get(struct store *store, struct slice digest, struct arena *aren
     PGresult *result =
         store_query(store, "select canonical from graph where digest = $1", &params, err);
     if (!result)
-        return -1;
+        return err_prefix(err, "reading graph %.*s", SLICE_ARG(digest));
     bool found = PQntuples(result) > 0;
     if (found)
         *canonical = result_copy(result, 0, 0, arena, &failed);

@@ -82,6 +82,19 @@ static void fold(struct run *run, const struct entry *entry, const struct ledger
     run->fold.collect = run->status == RUN_COMPLETED && !run->graph->output;
 }
 
+/* With node ids. The scope itself without memory: it is the same, less pleasant to read. */
+static struct slice shown_scope(struct supervisor *s, const struct graph *graph, struct slice scope)
+{
+    struct buf out;
+    if (scope.len == 0)
+        return SLICE("");
+    buf_init(&out, ARCHIVE_BUF_BYTES);
+    graph_scope_show(graph, scope, &out);
+    struct slice copy = buf_ok(&out) ? arena_copy(&s->batch.arena, buf_slice(&out)) : SLICE_NONE;
+    buf_free(&out);
+    return copy.ptr ? copy : scope;
+}
+
 /* --- events --- */
 
 static void add_event(struct supervisor *s, const struct record *record, const char *kind,
@@ -105,7 +118,7 @@ static void add_event(struct supervisor *s, const struct record *record, const c
         .last = outcome->last,
         .status = record->run->status,
         .node = node,
-        .scope = execution ? execution->scope : SLICE_NONE,
+        .scope = execution ? shown_scope(s, record->run->graph, execution->scope) : SLICE_NONE,
         .attempt = execution ? execution->attempt : 0,
         .detail = detail,
     };
@@ -123,11 +136,16 @@ struct skipping {
 
 static void add_skipped(void *context, uint32_t node)
 {
-    const struct skipping *skipping = context;
+    struct skipping *skipping = context;
+    const struct graph *graph = skipping->run->graph;
+    struct slice scope = graph_scope_fit(graph, skipping->scope,
+                                         graph->nodes[node].head_of == GRAPH_NO_LOOP
+                                             ? graph->nodes[node].loop
+                                             : graph_outer_loop(graph, node));
     const struct archive_execution execution = {
         .run = slice_str(skipping->run->id),
         .node = &skipping->run->graph->nodes[node],
-        .scope = skipping->scope,
+        .scope = shown_scope(skipping->s, graph, scope),
         .status = "skipped",
         .at_us = skipping->at_us,
     };
@@ -172,6 +190,20 @@ static int expand_dead_edges(struct supervisor *s, const struct run *run,
 
 /* --- decisions --- */
 
+/* A loop's next iteration begins: no edge is decided. */
+static bool went_back(const struct ledger_execution *execution)
+{
+    return slice_eq_str(execution->taken, "b");
+}
+
+/* By a goto, or back: what a terminal node makes is none of the run's output then. */
+static bool leads_on(const struct ledger_execution *execution)
+{
+    return went_back(execution) ||
+           (execution->taken.len > 0 &&
+            memchr(execution->taken.ptr, '1', execution->taken.len) != NULL);
+}
+
 static bool had_choice(const struct graph_node *node)
 {
     if (node->routing != ROUTING_EACH || node->edge_count > 1 || node->when)
@@ -181,13 +213,6 @@ static bool had_choice(const struct graph_node *node)
             return true;
     }
     return false;
-}
-
-/* A goto's edges are the only ones of a terminal node. */
-static bool left_by_goto(const struct graph_node *node, const struct ledger_execution *execution)
-{
-    return node->terminal && execution->taken.len > 0 &&
-           memchr(execution->taken.ptr, '1', execution->taken.len) != NULL;
 }
 
 static struct slice edge_targets(struct supervisor *s, const struct run *run,
@@ -215,7 +240,7 @@ static int add_decision(struct supervisor *s, const struct run *run, const struc
     const struct archive_decision decision = {
         .run = slice_str(run->id),
         .node = node,
-        .scope = execution->scope,
+        .scope = shown_scope(s, run->graph, execution->scope),
         .attempt = execution->attempt,
         .taken = edge_targets(s, run, node, execution->taken, '1'),
         .dead = edge_targets(s, run, node, execution->taken, '0'),
@@ -305,7 +330,8 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
             return err_set(err, ERR_INTERNAL, "a ledger record of run %s names node %.*s", run->id,
                            SLICE_ARG(execution->node));
         node = &run->graph->nodes[index];
-        if (execution->taken.len != 0 && execution->taken.len != node->edge_count)
+        if (execution->taken.len != 0 && execution->taken.len != node->edge_count &&
+            !(went_back(execution) && node->loops != GRAPH_NO_LOOP))
             return err_set(err, ERR_INTERNAL, "a ledger record of run %s decides %zu edges of %u",
                            run->id, execution->taken.len, node->edge_count);
     }
@@ -318,7 +344,7 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
         const struct archive_execution row = {
             .run = slice_str(run->id),
             .node = node,
-            .scope = execution->scope,
+            .scope = shown_scope(s, run->graph, execution->scope),
             .attempt = skipped ? 0 : execution->attempt,
             .status = execution->failed ? "failed"
                       : skipped         ? "skipped"
@@ -330,12 +356,12 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
             .output = execution->output.len > 0 ? execution->output : SLICE_NONE,
             .error = execution->error.len > 0 ? execution->error : SLICE_NONE,
             .worker = skipped ? SLICE_NONE : execution->worker,
-            .left = left_by_goto(node, execution),
+            .left = leads_on(execution),
         };
         archive_add_execution(&s->archive, &row);
         if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
             run->fold.started_us = execution->started_us;
-        if (execution->taken.len > 0 &&
+        if (execution->taken.len > 0 && !went_back(execution) &&
             (expand_dead_edges(s, run, node, execution, err) != 0 ||
              (had_choice(node) && add_decision(s, run, node, execution, err) != 0)))
             return -1;
@@ -480,7 +506,7 @@ static int add_cancelled(struct supervisor *s, const struct run *run, const redi
     const struct archive_execution row = {
         .run = slice_str(run->id),
         .node = &run->graph->nodes[index],
-        .scope = scope,
+        .scope = shown_scope(s, run->graph, scope),
         .attempt = attempts,
         .status = "cancelled",
         .token = token,

@@ -60,6 +60,7 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
 {
     switch (item->kind) {
     case WANTED_NODE:
+    case WANTED_PREVIOUS:
         return add_output(run, item, text);
     case WANTED_INPUT:
         run->values.context.text = text;
@@ -68,9 +69,10 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
         run->values.run.text = text;
         return 0;
     case WANTED_PARKED: /* d<started_us>,… */
-        if (text.len > 1)
-            run->started_us = strtoll(text.ptr + 1, NULL, 10);
         run->resumed = text.len > 1;
+        run->started_us = 0;
+        for (size_t i = 1; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
+            run->started_us = run->started_us * 10 + (text.ptr[i] - '0');
         return 0;
     }
     return 0;
@@ -105,11 +107,14 @@ static struct slice natural_input(struct run *run)
 {
     struct buf *object = run->by->scratch;
     struct slice text = SLICE_NONE;
-    if (run->node->pred_count == 0)
+    const bool again = run->node->head_of != GRAPH_NO_LOOP && run->values.iteration > 1;
+    if (again) /* the loop node's output */
+        text = run->input_count == 1 ? run->values.outputs[run->inputs[0]].output.text : SLICE_NONE;
+    else if (run->node->pred_count == 0)
         text = run->values.context.text;
     else if (run->node->pred_count == 1 || run->node->join == JOIN_ANY)
         text = run->input_count == 1 ? run->values.outputs[run->inputs[0]].output.text : SLICE_NONE;
-    if (run->node->pred_count <= 1 || run->node->join == JOIN_ANY) {
+    if (again || run->node->pred_count <= 1 || run->node->join == JOIN_ANY) {
         if (!text.ptr)
             (void)failure_fill(&run->failure, "internal", "the token came without its input");
         return text;
@@ -278,7 +283,8 @@ static int64_t retry_pause_ms(const struct graph_retry *retry, uint32_t attempt)
 /* What is no fault of the attempt is not tried again. */
 static bool may_retry(const struct run *run)
 {
-    static const char *const final[] = {"join_unsatisfied", "worker_lost", "internal"};
+    static const char *const final[] = {"join_unsatisfied", "worker_lost", "internal",
+                                        "loop_limit"};
     if (!run->node || run->token->attempt >= run->node->retry.max_attempts)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(final); i++) {
@@ -310,7 +316,7 @@ static int retry(struct run *run)
  * anyway. */
 static bool output_is_read(const struct graph *graph, const struct graph_node *node)
 {
-    if (node->edge_count > 0)
+    if (node->edge_count > 0 || node->loops != GRAPH_NO_LOOP)
         return true;
     for (uint32_t i = 0; i < graph->output_read_count; i++) {
         if (graph->output_reads[i] == node->index)
@@ -324,6 +330,7 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     const struct stored_output stored = {.failed = record->failed,
+                                         .scope = token->scope,
                                          .attempt = token->attempt,
                                          .started_us = record->started_us,
                                          .ended_us = record->ended_us,
@@ -335,8 +342,7 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     buf_reset(scratch);
     buf_char(scratch, 'o');
     buf_slice_append(scratch, token->node);
-    buf_char(scratch, '|');
-    buf_slice_append(scratch, token->scope);
+    buf_char(scratch, '|'); /* iterations overwrite one another */
     token->result.output_field = keep_scratch(run);
     buf_reset(scratch);
     stored_output_write(scratch, &stored);
@@ -384,8 +390,8 @@ static int go_on(struct run *run, enum route_outcome outcome, struct slice outpu
     struct token *token = run->token;
     struct route route;
     run->values.output = (struct graph_text){.text = output};
-    if (route_plan(token->graph, run->node, outcome, &run->values, run->by->queues, &token->arena,
-                   &route, &run->failure) != 0)
+    if (route_plan(token->graph, run->node, outcome, token->scope, &run->values, run->by->queues,
+                   &token->arena, &route, &run->failure) != 0)
         return -1;
     return conclude(run, outcome, output, error, &route);
 }
@@ -530,6 +536,7 @@ static int execute(struct run *run)
     const struct token *token = run->token;
     if (!is_hidden(token) && !(run->node = find_node(run)))
         return -1;
+    run->values.iteration = graph_scope_iteration(token->scope);
     if (token->deliveries >= EXECUTE_MAX_DELIVERIES)
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",

@@ -10,6 +10,9 @@ struct planner {
     const struct graph *graph;
     const struct graph_node *node;
     enum route_outcome outcome;
+    struct slice scope;   /* of the token */
+    struct slice current; /* of the operations that follow */
+    bool back;
     struct graph_values *values;
     struct call_queues queues;
     struct arena *arena;
@@ -170,6 +173,30 @@ static int decide_agent(struct planner *p)
     return 0;
 }
 
+static int decide_loop(struct planner *p)
+{
+    const struct graph_loop *loop = &p->graph->loops[p->node->loops];
+    const int64_t iteration = p->values->iteration;
+    bool holds = false;
+    if (graph_expr_holds(loop->condition, p->values, p->arena, &holds, p->failure) != 0)
+        return -1;
+    p->back = holds && iteration < loop->max_iterations;
+    buf_printf(&p->reason, "iteration %lld: ", (long long)iteration);
+    if (p->back) {
+        buf_str(&p->reason, "the condition holds: again");
+    } else if (!holds) {
+        (void)take_kind(p, ROUTE_BREAK, 0);
+        buf_str(&p->reason, "the condition does not hold");
+    } else if (take_kind(p, ROUTE_TIMEOUT, 0) > 0) {
+        buf_str(&p->reason, "none is left");
+    } else {
+        return failure_fill(p->failure, "loop_limit",
+                            "node '%.*s': its condition still holds after %lld iterations",
+                            SLICE_ARG(p->node->id), (long long)loop->max_iterations);
+    }
+    return 0;
+}
+
 static int decide(struct planner *p)
 {
     switch (p->outcome) {
@@ -193,6 +220,8 @@ static int decide(struct planner *p)
         return decide_rules(p);
     case ROUTING_AGENT:
         return decide_agent(p);
+    case ROUTING_LOOP:
+        return decide_loop(p);
     }
     panic("routing %d", (int)p->node->routing);
 }
@@ -219,23 +248,82 @@ static void add_dead(void *context, uint32_t node, uint32_t slot)
     add_op(context, &(struct route_op){.kind = ROUTE_DEAD, .node = node, .where = slot});
 }
 
-static int add_emit(struct planner *p, const struct graph_node *to)
+/* What a buf holds, in the arena; the buf is freed. */
+static struct slice keep(struct planner *p, struct buf *text)
 {
-    struct buf wanted;
+    struct slice kept = buf_ok(text) ? arena_copy(p->arena, buf_slice(text)) : SLICE_NONE;
+    buf_free(text);
+    if (!kept.ptr)
+        p->no_memory = true;
+    return kept;
+}
+
+static void set_scope(struct planner *p, struct slice scope)
+{
+    if (slice_eq(p->current, scope))
+        return;
+    p->current = scope;
+    add_op(p, &(struct route_op){.kind = ROUTE_SCOPE, .wanted = scope});
+}
+
+/* Into a loop, out of one, or neither. */
+static void enter(struct planner *p, const struct graph_node *to)
+{
+    struct buf text;
+    if (p->scope.len == 0 && to->head_of == GRAPH_NO_LOOP)
+        return;
+    buf_init(&text, WANTED_MAX_BYTES);
+    graph_scope_enter(p->graph, p->scope, to->index, &text);
+    set_scope(p, keep(p, &text));
+}
+
+static int find_queue(struct planner *p, const struct graph_node *to, uint32_t *index)
+{
     uint32_t queue = 0;
     while (queue < p->queues.count && !slice_eq(p->queues.names[queue], to->queue))
         queue++;
     if (queue == p->queues.count)
         return failure_fill(p->failure, "internal", "node '%.*s': this worker has no queue '%.*s'",
                             SLICE_ARG(to->id), SLICE_ARG(to->queue));
+    *index = queue;
+    return 0;
+}
+
+static int add_emit(struct planner *p, const struct graph_node *to)
+{
+    struct buf wanted;
+    uint32_t queue;
+    if (find_queue(p, to, &queue) != 0)
+        return -1;
+    enter(p, to);
     buf_init(&wanted, WANTED_MAX_BYTES);
     wanted_write_node(&wanted, p->graph, to->index);
-    struct slice kept = buf_ok(&wanted) ? arena_copy(p->arena, buf_slice(&wanted)) : SLICE_NONE;
-    buf_free(&wanted);
-    if (!kept.ptr)
-        p->no_memory = true;
-    add_op(p, &(struct route_op){
-                  .kind = ROUTE_EMIT, .node = to->index, .where = queue, .wanted = kept});
+    add_op(p,
+           &(struct route_op){
+               .kind = ROUTE_EMIT, .node = to->index, .where = queue, .wanted = keep(p, &wanted)});
+    set_scope(p, p->scope);
+    return 0;
+}
+
+/* The head at once, in the next iteration's scope. No edge is decided. */
+static int add_back(struct planner *p)
+{
+    const struct graph_loop *loop = &p->graph->loops[p->node->loops];
+    const struct graph_node *head = &p->graph->nodes[loop->head];
+    struct buf scope, wanted;
+    uint32_t queue;
+    if (find_queue(p, head, &queue) != 0)
+        return -1;
+    add_op(p, &(struct route_op){.kind = ROUTE_BACK, .loop = loop});
+    buf_init(&scope, WANTED_MAX_BYTES);
+    graph_scope_next(p->scope, &scope);
+    set_scope(p, keep(p, &scope));
+    buf_init(&wanted, WANTED_MAX_BYTES);
+    wanted_write_back(&wanted, p->graph, loop);
+    add_op(p, &(struct route_op){.kind = ROUTE_EMIT,
+                                 .node = head->index,
+                                 .where = queue,
+                                 .wanted = keep(p, &wanted)});
     return 0;
 }
 
@@ -267,16 +355,20 @@ static int plan(struct planner *p)
     }
     memset(p->taken, '0', p->node->edge_count);
     p->taken[p->node->edge_count] = '\0';
-    return decide(p) == 0 ? add_edges(p) : -1;
+    if (decide(p) != 0)
+        return -1;
+    return p->back ? add_back(p) : add_edges(p);
 }
 
 int route_plan(const struct graph *graph, const struct graph_node *node, enum route_outcome outcome,
-               struct graph_values *values, struct call_queues queues, struct arena *arena,
-               struct route *route, struct graph_failure *failure)
+               struct slice scope, struct graph_values *values, struct call_queues queues,
+               struct arena *arena, struct route *route, struct graph_failure *failure)
 {
     struct planner p = {.graph = graph,
                         .node = node,
                         .outcome = outcome,
+                        .scope = scope,
+                        .current = scope,
                         .values = values,
                         .queues = queues,
                         .arena = arena,
@@ -285,7 +377,7 @@ int route_plan(const struct graph *graph, const struct graph_node *node, enum ro
     int rc = plan(&p);
     if (rc == 0 && !p.no_memory) {
         struct slice reason = buf_slice(&p.reason);
-        *route = (struct route){.taken = slice_of(p.taken, node->edge_count),
+        *route = (struct route){.taken = p.back ? SLICE("b") : slice_of(p.taken, node->edge_count),
                                 .reason = arena_copy(arena, utf8_cut(reason, REASON_MAX_BYTES)),
                                 .ops = p.ops,
                                 .op_count = p.count};

@@ -54,7 +54,7 @@ static uint32_t count_to_send(const struct channel *channel)
     return count;
 }
 
-static void add_op(struct command *command, const struct route_op *op)
+static void add_op(struct command *command, const struct graph *graph, const struct route_op *op)
 {
     switch (op->kind) {
     case ROUTE_EMIT:
@@ -65,6 +65,12 @@ static void add_op(struct command *command, const struct route_op *op)
         break;
     case ROUTE_DEAD:
         settle_op_arrive(command, false, op->node, op->where);
+        break;
+    case ROUTE_SCOPE:
+        settle_op_scope(command, op->wanted);
+        break;
+    case ROUTE_BACK:
+        settle_op_back(command, graph, op->loop);
         break;
     case ROUTE_PARK:
         settle_op_park(command, op->due_ms, op->attempt, op->where, op->data, op->wanted);
@@ -90,7 +96,7 @@ static void add_token(struct command *command, const struct token *token)
                                                  .record = result->record,
                                                  .op_count = result->op_count});
     for (uint32_t i = 0; i < result->op_count; i++)
-        add_op(command, &result->ops[i]);
+        add_op(command, token->graph, &result->ops[i]);
 }
 
 /* What was sent comes first again. */

@@ -40,7 +40,12 @@ local function claim_read(index, id, fields)
     local names, n = {'h', 't' .. number, 'dg'}, 3
     for name in gmatch(wanted, '[^,;]+') do
         n = n + 1
-        names[n] = (name == 'in' or name == 'rn' or byte(name) == 112) and name or 'o' .. name .. '|' .. scope
+        local first = byte(name)
+        if first >= 48 and first <= 57 then
+            names[n] = 'o' .. name .. '|' .. frame_of(scope)
+        else
+            names[n] = first == 113 and name .. '|' .. frame_of(scope) or name
+        end
     end
     local key = prefix .. 'run:' .. run
     local values = hmget_all(try, key, names)

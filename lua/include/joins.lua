@@ -22,14 +22,15 @@ local function join_row(digest, node)
         -- A table that is there and lacks the row would lack it for ever.
         return nil, call('EXISTS', key) == 1 and 'bad' or 'load'
     end
-    local mode, arity, need, queue, predecessors, extras, dead =
-        match(text, '^([ak])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)$')
+    local mode, arity, need, queue, predecessors, extras, dead, loops =
+        match(text, '^([ak])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)(.*)$')
     if not mode then
         return nil, 'bad'
     end
+    local chain, enter = match(loops, '^|([%d/]*)|(%d*)$')
     row = {
         mode = mode, arity = tonumber(arity), need = tonumber(need), queue = queue, extras = extras,
-        predecessors = {}, dead = {},
+        chain = chain or '', enter = enter or '', predecessors = {}, dead = {},
     }
     local inputs = {}
     for predecessor in gmatch(predecessors, '%d+') do
@@ -76,6 +77,9 @@ local function join_fire(row, node, scope, marks, state)
         end
         wanted = concat(inputs, ',') .. ';' .. extras_of(row, inputs)
     end
+    if row.enter ~= '' then
+        scope = scope .. (scope == '' and '' or '/') .. row.enter .. '#1'
+    end
     local number = emit(node, scope, row.queue, wanted, state)
     note_join('F' .. node .. ',' .. scope .. ',' .. number .. ',' .. marks)
 end
@@ -86,6 +90,7 @@ local function arrive(node, slot_text, scope, is_taken, then_dead)
     if not row then
         return refusal
     end
+    scope = scope_fit(scope, row.chain)
     local slot = tonumber(slot_text)
     local name = 'j' .. node .. '|' .. scope
     local decided, taken, marks = match(field(name) or '', '^(%d+)|(%d+)|(.*)$')

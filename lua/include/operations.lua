@@ -33,6 +33,11 @@ local function work_read_plan(first, count, scope)
                 return nil
             end
             work_add(kind, a, b, '', scope)
+        elseif kind == 'b' then
+            if not match(a, '^%d+$') or not match(b, '^[%d,]*;[%d,]*;[%d,]*$') then
+                return nil
+            end
+            work_add('b', a, b, '', scope)
         elseif kind == 's' then
             if not match(a, '^[^|,;\t\n]*$') then
                 return nil
@@ -67,6 +72,21 @@ local function work_read_stored(number)
     return 'plan'
 end
 
+-- The next iteration sees what is kept as the previous one's (`q`), and nothing else of this one.
+local function go_back(lists, scope)
+    local kept, dropped, inner = match(lists, '^([^;]*);([^;]*);(.*)$')
+    local frame = '|' .. frame_of(scope)
+    for node in gmatch(inner, '%d+') do
+        draft.changes['q' .. node .. frame] = false
+    end
+    for node in gmatch(kept, '%d+') do
+        draft.changes['q' .. node .. frame] = field('o' .. node .. frame)
+    end
+    for node in gmatch(dropped, '%d+') do
+        draft.changes['o' .. node .. frame] = false
+    end
+end
+
 -- Does the work; what is left becomes a continuation token, counted like any other.
 local function work_do()
     local at = 1
@@ -75,6 +95,8 @@ local function work_do()
         local kind, node, where, scope = work[at], work[at + 1], work[at + 2], work[at + 4]
         if kind == 'e' then
             emit(node, scope, where, work[at + 3], 'q')
+        elseif kind == 'b' then
+            go_back(where, scope)
         else
             local refusal = arrive(node, where, scope, kind == 't', work_dead)
             if refusal then

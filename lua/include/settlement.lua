@@ -84,12 +84,15 @@ local function settle_live(run, i, node, scope, live, has_generation)
         plan = work_read_plan(i + TOKEN_ARGS, operations, scope)
     end
     local output = ARGV[i + 6]
-    if not plan or (kind == 'w' and plan ~= 'park') or (plan == 'park' and output ~= '') or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. scope))
+    if not plan or (kind == 'w' and plan ~= 'park') or (plan == 'park' and output ~= '') or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. frame_of(scope)))
         or ((plan == 'fail' or plan == 'park') and not has_generation) then
         return 'bad'
     end
     if output ~= '' then
-        draft.changes[output] = ARGV[i + 7]
+        local before_it = scope ~= '' and field(output)
+        if not before_it or not is_younger(before_it, ARGV[i + 7]) then
+            draft.changes[output] = ARGV[i + 7]
+        end
     end
     if plan == 'fail' then
         finish(run, 'f')

@@ -65,8 +65,8 @@ static int route_as_text(const char *id, const char *output, const char *queue, 
     struct arena arena;
     struct route route;
     arena_init(&arena, 1 << 20);
-    int rc = route_plan(graph, graph_find(graph, slice_str(id)), ROUTE_COMPLETED, &values,
-                        (struct call_queues){queues, 2}, &arena, &route, failure);
+    int rc = route_plan(graph, graph_find(graph, slice_str(id)), ROUTE_COMPLETED, SLICE(""),
+                        &values, (struct call_queues){queues, 2}, &arena, &route, failure);
     if (rc == 0) {
         char line[600];
         int len = snprintf(line, sizeof(line), "%.*s | %.*s |", SLICE_ARG(route.taken),
