@@ -60,7 +60,12 @@ static bool read_token(struct reader *reader, struct slice number, struct slice 
         !read_number(attempt, &attempts))
         return false;
     token->node = &reader->graph->nodes[index];
-    token->scope = arena_copy(reader->arena, scope);
+    struct buf shown;
+    buf_init(&shown, 0);
+    graph_scope_show(reader->graph, scope, &shown);
+    token->scope = buf_ok(&shown) ? arena_copy(reader->arena, buf_slice(&shown)) : SLICE_NONE;
+    buf_free(&shown);
+    token->parked = field.len > 0 && field.ptr[field.len - 1] == 'p';
     token->attempt = (uint32_t)attempts;
     return token->scope.ptr != NULL;
 }

@@ -17,6 +17,7 @@ struct live_token {
     const struct graph_node *node;
     struct slice scope;
     uint32_t attempt;
+    bool parked;         /* waits for its time */
     bool running;        /* delivered to a worker, which has not settled it */
     struct slice worker; /* len 0 while it is only queued */
     int64_t since_us;    /* of its delivery; 0 while it is only queued */

@@ -11,6 +11,7 @@ struct reader {
     struct view *view;
     struct live live;
     bool has_live;
+    bool *seen;        /* by node index: in any scope */
     uint32_t *at_root; /* node index -> place among the view's nodes + 1, in the root scope */
     struct err *err;
 };
@@ -76,8 +77,11 @@ static struct view_node *find(const struct reader *reader, const struct graph_no
 static struct view_node *append(struct reader *reader, uint32_t node_index, struct slice scope)
 {
     struct view_node *node = &reader->view->nodes[reader->view->count++];
-    if (reader->at_root && scope.len == 0 && node_index < reader->source->graph->node_count)
-        reader->at_root[node_index] = reader->view->count;
+    if (reader->at_root && node_index < reader->source->graph->node_count) {
+        reader->seen[node_index] = true;
+        if (scope.len == 0)
+            reader->at_root[node_index] = reader->view->count;
+    }
     return node;
 }
 
@@ -109,7 +113,9 @@ static void add_token(struct reader *reader, const struct live_token *token)
     *node = (struct view_node){
         .lane = {.node_id = token->node->id,
                  .scope = token->scope,
-                 .state = token->running ? LANE_RUNNING : LANE_QUEUED,
+                 .state = token->running  ? LANE_RUNNING
+                          : token->parked ? LANE_WAITING
+                                          : LANE_QUEUED,
                  .attempts = token->running ? token->attempt : token->attempt - 1,
                  .started_us = token->since_us},
         .type = slice_str(node_type_name(token->node->type)),
@@ -127,7 +133,7 @@ static void add_live(struct reader *reader)
     }
     const struct graph *graph = reader->source->graph;
     for (uint32_t i = 0; i < graph->node_count; i++) {
-        if (reader->at_root[i])
+        if (reader->seen[i])
             continue;
         *append(reader, i, SLICE("")) = (struct view_node){
             .lane = {.node_id = graph->nodes[i].id, .scope = SLICE(""), .state = LANE_WAITING},
@@ -149,9 +155,10 @@ static int read_nodes(struct reader *reader, bool live)
         uint32_t node_count = reader->source->graph->node_count;
         most += (size_t)reader->live.count + node_count;
         reader->at_root = arena_array(reader->arena, node_count, sizeof(*reader->at_root));
+        reader->seen = arena_array(reader->arena, node_count, sizeof(*reader->seen));
     }
     view->nodes = arena_array(reader->arena, most, sizeof(*view->nodes));
-    if (!view->nodes || (live && !reader->at_root))
+    if (!view->nodes || (live && (!reader->at_root || !reader->seen)))
         return err_set(reader->err, ERR_LIMIT, "not enough memory for the run's nodes");
     for (uint32_t i = 0; i < count; i++)
         add_execution(reader, &executions[i]);

@@ -107,8 +107,10 @@ static int add_rejection(struct chores *chores, const struct ledger_rejected *re
     command_arg_str(command, "~");
     command_arg_int(command, REJECTED_KEPT);
     command_arg_str(command, "*");
-    if (json_read(arena, rejected->request, NULL, &doc, &error) == 0 &&
-        json_type(json_root(&doc)) == JSON_OBJECT) {
+    const int read = json_read(arena, rejected->request, NULL, &doc, &error);
+    if (read != 0 && error.out_of_memory)
+        return err_set(err, ERR_LIMIT, "no memory for a rejected request");
+    if (read == 0 && json_type(json_root(&doc)) == JSON_OBJECT) {
         struct json_iter it = json_iter(json_root(&doc));
         while (json_next(&it)) {
             struct slice name = json_string(it.key, arena);
