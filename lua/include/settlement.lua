@@ -84,7 +84,9 @@ local function settle_live(run, i, node, scope, live, has_generation)
         plan = work_read_plan(i + TOKEN_ARGS, operations, scope)
     end
     local output = ARGV[i + 6]
-    if not plan or (kind == 'w' and plan ~= 'park') or (plan == 'park' and output ~= '') or (output ~= '' and (kind ~= 'x' or output ~= 'o' .. node .. '|' .. frame_of(scope)))
+    local own_output = output == '' or (kind == 'x' and plan ~= 'park'
+        and output == 'o' .. node .. '|' .. frame_of(scope))
+    if not plan or not own_output or (kind == 'w' and plan ~= 'park')
         or ((plan == 'fail' or plan == 'park') and not has_generation) then
         return 'bad'
     end
