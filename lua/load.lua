@@ -18,7 +18,7 @@ end
 local rows = {}
 for i = 4, #ARGV, 2 do
     local arity, need, predecessors, loops =
-        match(ARGV[i + 1], '^[ak]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,]*|[%d.,]*(.*)$')
+        match(ARGV[i + 1], '^[ake]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,^]*|[%d.,]*(.*)$')
     if not arity or not match(ARGV[i], '^%d+$') or not (loops == '' or match(loops, '^|[%d/]*|%d*$')) then
         malformed('row')
     end

@@ -95,7 +95,8 @@ create table node_executions (
     output json,
     error json,
     worker text,
-    terminal boolean not null, -- has no outgoing edges
+    terminal boolean not null, -- its output counts in the run's
+    list_order bigint,         -- behind an each join: its output is one of a list
     primary key (run_id, node_index, scope, attempt)
 );
 

@@ -23,6 +23,9 @@ static void read_join(struct compiler *c, struct graph_node *node, struct json_r
         if (json_string_eq(join, SLICE("any"))) {
             node->join = JOIN_ANY;
             node->need = 1;
+        } else if (json_string_eq(join, SLICE("each"))) {
+            node->join = JOIN_EACH;
+            node->need = 1;
         }
         return;
     }

@@ -143,6 +143,7 @@ MUSTCHECK int implied_edges(struct compiler *c);
 /* What the fields say of joins, routing and errors, once predecessors are known. */
 MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
+MUSTCHECK int each_pass(struct compiler *c);
 MUSTCHECK int names_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);
 

@@ -158,6 +158,7 @@ enum graph_join {
     JOIN_ALL,
     JOIN_ANY,   /* need 1 */
     JOIN_COUNT, /* need n */
+    JOIN_EACH,  /* once per taken edge, what follows too */
 };
 
 struct graph_node {
@@ -171,6 +172,7 @@ struct graph_node {
     bool terminal;        /* no outgoing edges but those of a goto */
     bool goto_target;     /* the name `error` exists here */
     uint32_t loop;        /* the innermost that it is in, an index into graph->loops */
+    uint32_t each_depth;  /* how many each joins it stands behind, itself counted */
     uint32_t head_of;     /* the loop that begins with it */
     uint32_t loops;       /* the loop whose node it is. All three: or GRAPH_NO_LOOP */
 
@@ -277,7 +279,8 @@ MUSTCHECK int graph_dead_node(const struct graph *graph, uint32_t node, struct a
 
 /* --- scopes ---
  *
- * Where a token stands in loops: "L#i/M#j", outermost first, loop nodes by index with the iteration.
+ * Where a token stands: "L#i/M#j", outermost first, loop nodes by index with the iteration; behind an
+ * each join "J@P", the join and the predecessor that fired it.
  * A join of the body of a loop that was never entered stands in the scope around it: so a scope is
  * fitted to a node by cutting it where it names a loop that is not around that node.
  */
@@ -286,9 +289,12 @@ MUSTCHECK int graph_dead_node(const struct graph *graph, uint32_t node, struct a
 uint32_t graph_outer_loop(const struct graph *graph, uint32_t node);
 /* A leading part of the scope. */
 struct slice graph_scope_fit(const struct graph *graph, struct slice scope, uint32_t loop);
-/* The scope in which a node runs that an edge out of `scope` leads to: a head begins iteration 1. */
-void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t node,
+/* The scope in which a node runs that an edge of `from` out of `scope` leads to: a head begins iteration
+ * 1, an each join a scope of its own. from UINT32_MAX: an entry. */
+void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t from, uint32_t node,
                        struct buf *out);
+/* Behind each joins: a number that grows with the edges that fired them; -1 elsewhere. */
+int64_t graph_scope_order(const struct graph *graph, struct slice scope);
 /* Of the innermost loop; 0 outside. */
 int64_t graph_scope_iteration(struct slice scope);
 /* The same scope in the innermost loop's next iteration. */

@@ -107,6 +107,9 @@ static void json_join(const struct graph_node *node, struct buf *out)
     case JOIN_ANY:
         buf_str(out, "\"any\"");
         return;
+    case JOIN_EACH:
+        buf_str(out, "\"each\"");
+        return;
     case JOIN_COUNT:
         buf_printf(out, "{\"count\":%u}", node->need);
         return;

@@ -2,14 +2,29 @@
  * iterations. */
 #include "graph/graph.h"
 
-/* The loop node's index of one component; UINT32_MAX when it is none. */
-static uint32_t component_loop(struct slice component)
+/* The node index before `sign` in one component; UINT32_MAX when it is of another kind. */
+static uint32_t component_node(struct slice component, char sign)
 {
     uint32_t node = 0;
     size_t i = 0;
     for (; i < component.len && component.ptr[i] >= '0' && component.ptr[i] <= '9'; i++)
         node = node * 10 + (uint32_t)(component.ptr[i] - '0');
-    return i > 0 && i < component.len && component.ptr[i] == '#' ? node : UINT32_MAX;
+    return i > 0 && i < component.len && component.ptr[i] == sign ? node : UINT32_MAX;
+}
+
+static uint32_t component_loop(struct slice component) { return component_node(component, '#'); }
+
+/* J@P; false when it is none. */
+static bool component_each(struct slice component, uint32_t *join, uint32_t *from)
+{
+    *join = component_node(component, '@');
+    *from = 0;
+    if (*join == UINT32_MAX)
+        return false;
+    const char *at = memchr(component.ptr, '@', component.len);
+    for (at++; at < component.ptr + component.len && *at >= '0' && *at <= '9'; at++)
+        *from = *from * 10 + (uint32_t)(*at - '0');
+    return true;
 }
 
 uint32_t graph_outer_loop(const struct graph *graph, uint32_t node)
@@ -42,7 +57,7 @@ struct slice graph_scope_fit(const struct graph *graph, struct slice scope, uint
     return slice_of(scope.ptr, kept);
 }
 
-void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t node,
+void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t from, uint32_t node,
                        struct buf *out)
 {
     struct slice fitted = graph_scope_fit(graph, scope, graph_outer_loop(graph, node));
@@ -50,6 +65,28 @@ void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t n
     buf_slice_append(out, fitted);
     if (loop != GRAPH_NO_LOOP)
         buf_printf(out, "%s%u#1", fitted.len > 0 ? "/" : "", graph->loops[loop].node);
+    else if (graph->nodes[node].join == JOIN_EACH && from != UINT32_MAX)
+        buf_printf(out, "%s%u@%u", fitted.len > 0 ? "/" : "", node, from);
+}
+
+int64_t graph_scope_order(const struct graph *graph, struct slice scope)
+{
+    int64_t order = -1;
+    for (size_t at = 0; at < scope.len;) {
+        const char *slash = memchr(scope.ptr + at, '/', scope.len - at);
+        const size_t end = slash ? (size_t)(slash - scope.ptr) : scope.len;
+        uint32_t join, from;
+        if (component_each(slice_of(scope.ptr + at, end - at), &join, &from) &&
+            join < graph->node_count) {
+            const struct graph_node *node = &graph->nodes[join];
+            uint32_t slot = 0;
+            while (slot < node->pred_count && node->preds[slot] != from)
+                slot++;
+            order = (order < 0 ? 0 : order) * (GRAPH_MAX_NODES + 1) + slot;
+        }
+        at = end + 1;
+    }
+    return order;
 }
 
 int64_t graph_scope_iteration(struct slice scope)
@@ -82,11 +119,17 @@ void graph_scope_show(const struct graph *graph, struct slice scope, struct buf 
         struct slice component = slice_of(scope.ptr + at, end - at);
         const uint32_t node = component_loop(component);
         const char *hash = memchr(component.ptr, '#', component.len);
+        uint32_t join, from;
         if (at > 0)
             buf_char(out, '/');
         if (node < graph->node_count && hash) {
             buf_slice_append(out, graph->nodes[node].id);
             buf_append(out, hash, component.len - (size_t)(hash - component.ptr));
+        } else if (component_each(component, &join, &from) && join < graph->node_count &&
+                   from < graph->node_count) {
+            buf_slice_append(out, graph->nodes[join].id);
+            buf_char(out, '@');
+            buf_slice_append(out, graph->nodes[from].id);
         } else {
             buf_slice_append(out, component);
         }

@@ -18,7 +18,7 @@ static void start_entries(struct command *command, const struct graph *graph, st
         buf_printf(scratch, "%u", node);
         if (graph->nodes[node].head_of != GRAPH_NO_LOOP) { /* begins its first iteration */
             buf_char(scratch, '|');
-            graph_scope_enter(graph, SLICE(""), node, scratch);
+            graph_scope_enter(graph, SLICE(""), UINT32_MAX, node, scratch);
         }
         command_arg_buf(command, scratch);
         command_arg(command, graph->nodes[node].queue);

@@ -10,6 +10,16 @@ static void add_index(struct buf *out, uint32_t node, bool *first)
     buf_uint(out, node);
 }
 
+/* A node as `reader` finds its output: one that stands behind fewer each joins keeps it in an outer
+ * frame. */
+static void add_read(struct buf *out, const struct graph *graph, const struct graph_node *reader,
+                     uint32_t node, bool *first)
+{
+    add_index(out, node, first);
+    if (graph->nodes[node].each_depth < reader->each_depth)
+        buf_printf(out, "^%u", graph->nodes[node].each_depth);
+}
+
 static void add_name(struct buf *out, const char *name, bool *first)
 {
     if (!*first)
@@ -19,11 +29,12 @@ static void add_name(struct buf *out, const char *name, bool *first)
 }
 
 /* has_input: `in` is among the inputs already, and one value serves both names. */
-static void write_extras(struct buf *out, const struct graph_node *node, bool has_input)
+static void write_extras(struct buf *out, const struct graph *graph, const struct graph_node *node,
+                         bool has_input)
 {
     bool first = true;
     for (uint32_t i = 0; i < node->read_count; i++)
-        add_index(out, node->reads[i], &first);
+        add_read(out, graph, node, node->reads[i], &first);
     for (uint32_t i = 0; i < node->read_previous_count; i++) {
         buf_str(out, first ? "q" : ",q");
         buf_uint(out, node->reads_previous[i]);
@@ -39,12 +50,13 @@ void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node
 {
     const struct graph_node *n = &graph->nodes[node];
     invariant(n->pred_count <= 1, "node %u has a join table row", node);
+    bool first = true;
     if (n->pred_count == 0)
         buf_str(out, "in");
     else
-        buf_uint(out, n->preds[0]);
+        add_read(out, graph, n, n->preds[0], &first);
     buf_char(out, ';');
-    write_extras(out, n, n->pred_count == 0);
+    write_extras(out, graph, n, n->pred_count == 0);
 }
 
 void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop)
@@ -52,12 +64,12 @@ void wanted_write_back(struct buf *out, const struct graph *graph, const struct 
     buf_char(out, 'q');
     buf_uint(out, loop->node);
     buf_char(out, ';');
-    write_extras(out, &graph->nodes[loop->head], false);
+    write_extras(out, graph, &graph->nodes[loop->head], false);
 }
 
 void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node)
 {
-    write_extras(out, &graph->nodes[node], false);
+    write_extras(out, graph, &graph->nodes[node], false);
 }
 
 void wanted_write_output(struct buf *out, const struct graph *graph)
@@ -92,8 +104,12 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
-    if (text.len == 0 || text.len > 9)
+    if (text.len == 0 || text.len > 14)
         return false;
+    const char *frame =
+        memchr(text.ptr, '^', text.len); /* where it was read: of no interest here */
+    if (frame && item->kind == WANTED_NODE && frame > text.ptr)
+        text.len = (size_t)(frame - text.ptr);
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
@@ -163,7 +179,7 @@ static int write_row(struct buf *out, const struct graph *graph, uint32_t node, 
 {
     const struct graph_node *n = &graph->nodes[node];
     bool first = true;
-    buf_char(out, n->join == JOIN_ALL ? 'a' : 'k');
+    buf_char(out, n->join == JOIN_ALL ? 'a' : n->join == JOIN_EACH ? 'e' : 'k');
     buf_char(out, '|');
     buf_uint(out, n->pred_count);
     buf_char(out, '|');
@@ -181,13 +197,15 @@ static int write_row(struct buf *out, const struct graph *graph, uint32_t node, 
     if (graph_dead_node(graph, node, arena, &walk) != 0)
         return -1;
     const uint32_t outer = graph_outer_loop(graph, node);
-    if (outer == GRAPH_NO_LOOP && n->head_of == GRAPH_NO_LOOP)
+    if (outer == GRAPH_NO_LOOP && n->head_of == GRAPH_NO_LOOP && n->join != JOIN_EACH)
         return 0;
     buf_char(out, '|');
     write_chain(out, graph, outer);
     buf_char(out, '|');
     if (n->head_of != GRAPH_NO_LOOP)
         buf_uint(out, graph->loops[n->head_of].node);
+    else if (n->join == JOIN_EACH)
+        buf_uint(out, n->each_depth - 1); /* the frame of its predecessors */
     return 0;
 }
 

@@ -20,7 +20,7 @@ enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CUR
       "(format binary)")                                                                           \
     X(executions, execution_count,                                                                 \
       "copy node_executions (run_id, node_index, scope, attempt, node_id, node_type, status, "     \
-      "token, at, started_at, ended_at, output, error, worker, terminal) from stdin "              \
+      "token, at, started_at, ended_at, output, error, worker, terminal, list_order) from stdin "  \
       "(format binary)")                                                                           \
     X(decisions, decision_count,                                                                   \
       "copy run_decision (run_id, node_index, scope, attempt, node_id, taken, dead, reason, at) "  \
@@ -161,7 +161,7 @@ static bool counts_as_end(const struct archive_execution *execution)
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
 {
     struct buf *out = &archive->executions;
-    copy_row(out, 15);
+    copy_row(out, 16);
     copy_uuid(out, execution->run);
     copy_int4(out, (int32_t)execution->node->index);
     copy_text(out, execution->scope.ptr ? execution->scope : SLICE(""));
@@ -180,6 +180,10 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     copy_text(out, execution->error);
     copy_text(out, execution->worker);
     copy_bool(out, counts_as_end(execution));
+    if (execution->list_order >= 0)
+        copy_int8(out, execution->list_order);
+    else
+        copy_null(out);
     archive->execution_count++;
 }
 
@@ -307,7 +311,46 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
     return 0;
 }
 
-/* A final status stays as it is: the number of rows tells. */
+/* The output of a run without a mapping: the ends' outputs by node id; behind each joins lists of them.
+ * A final status stays as it is: the number of rows tells. */
+static const char update_sql[] =
+    "update run r set"
+    " status = u.status,"
+    " events = u.events,"
+    " started_at = coalesce(r.started_at, " MICROS_TO_TIME(
+        "nullif(u.started, 0)") "),"
+                                " ended_at = " MICROS_TO_TIME(
+                                    "nullif(u.ended, 0)") ","
+                                                          " error = u.error,"
+                                                          " output = case u.collect when 0 then "
+                                                          "u.output else ("
+                                                          "   select ('{' || coalesce(string_agg("
+                                                          "     to_json(t.node_id)::text || ':' || "
+                                                          "t.output, ',' order by t.node_index),"
+                                                          "     '') || '}')::json"
+                                                          "   from (select e.node_index, "
+                                                          "min(e.node_id) as node_id,"
+                                                          "       case when bool_or(e.list_order "
+                                                          "is not null)"
+                                                          "         then '[' || "
+                                                          "string_agg(e.output::text, ',' order by "
+                                                          "e.list_order) || ']'"
+                                                          "         else min(e.output::text) end "
+                                                          "as output"
+                                                          "     from node_executions e"
+                                                          "     where e.run_id = u.run_id and "
+                                                          "e.terminal and e.output is not null"
+                                                          "     group by e.node_index) t) end"
+                                                          " from unnest($1::uuid[], $2::text[], "
+                                                          "$3::bigint[], $4::bigint[], "
+                                                          "$5::bigint[],"
+                                                          "   $6::json[], $7::integer[], "
+                                                          "$8::json[])"
+                                                          "   as u (run_id, status, events, "
+                                                          "started, ended, output, collect, error)"
+                                                          " where r.run_id = u.run_id and r.status "
+                                                          "in ('queued', 'running')";
+
 static int update_runs(struct store *store, struct archive *archive, struct err *err)
 {
     struct params params;
@@ -318,45 +361,11 @@ static int update_runs(struct store *store, struct archive *archive, struct err 
     params_text(&params, end_array(&archive->run_ids));
     for (size_t i = RUN_STATUS; i <= RUN_ERROR; i++)
         params_text(&params, end_array(&archive->run_values[i]));
-    if (store_exec(
-            store,
-            "update run r set"
-            " status = u.status,"
-            " events = u.events,"
-            " started_at = coalesce(r.started_at, " MICROS_TO_TIME(
-                "nullif(u.started, 0)") "),"
-                                        " ended_at = " MICROS_TO_TIME(
-                                            "nullif(u.ended, 0)") ","
-                                                                  " error = u.error,"
-                                                                  " output = case u.collect when 0 "
-                                                                  "then u.output else ("
-                                                                  "   select ('{' || "
-                                                                  "coalesce(string_agg("
-                                                                  "     to_json(e.node_id)::text "
-                                                                  "|| ':' || e.output::text, ',' "
-                                                                  "order by e.node_index),"
-                                                                  "     '') || '}')::json"
-                                                                  "   from node_executions e"
-                                                                  "   where e.run_id = u.run_id "
-                                                                  "and e.terminal"
-                                                                  "   and e.output is not null) end"
-                                                                  " from unnest($1::uuid[], "
-                                                                  "$2::text[], $3::bigint[], "
-                                                                  "$4::bigint[], $5::bigint[],"
-                                                                  "   $6::json[], $7::integer[], "
-                                                                  "$8::json[])"
-                                                                  "   as u (run_id, status, "
-                                                                  "events, started, ended, output, "
-                                                                  "collect, error)"
-                                                                  " where r.run_id = u.run_id and "
-                                                                  "r.status in ('queued', "
-                                                                  "'running')",
-            &params, &updated, err) != 0)
+    if (store_exec(store, update_sql, &params, &updated, err) != 0)
         return err_prefix(err, "updating runs");
     if (updated != archive->run_count)
         return err_set(err, ERR_CONFLICT,
-                       "%u runs to update, and only %lld of them are there "
-                       "and not final",
+                       "%u runs to update, and only %lld of them are there and not final",
                        archive->run_count, (long long)updated);
     return 0;
 }

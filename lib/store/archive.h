@@ -96,6 +96,7 @@ struct archive_execution {
     int64_t at_us, started_us, ended_us;
     struct slice output, error, worker; /* ptr NULL: none */
     bool left;                          /* by a goto: its output is none of the run's */
+    int64_t list_order;                 /* behind an each join; -1: elsewhere */
 };
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution);
 

@@ -147,6 +147,7 @@ static void add_skipped(void *context, uint32_t node)
         .node = &skipping->run->graph->nodes[node],
         .scope = shown_scope(skipping->s, graph, scope),
         .status = "skipped",
+        .list_order = -1,
         .at_us = skipping->at_us,
     };
     archive_add_execution(&skipping->s->archive, &execution);
@@ -357,6 +358,7 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
             .error = execution->error.len > 0 ? execution->error : SLICE_NONE,
             .worker = skipped ? SLICE_NONE : execution->worker,
             .left = leads_on(execution),
+            .list_order = graph_scope_order(run->graph, execution->scope),
         };
         archive_add_execution(&s->archive, &row);
         if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
@@ -509,6 +511,7 @@ static int add_cancelled(struct supervisor *s, const struct run *run, const redi
         .scope = shown_scope(s, run->graph, scope),
         .attempt = attempts,
         .status = "cancelled",
+        .list_order = -1,
         .token = token,
         .at_us = run->fold.ended_us,
         .ended_us = run->fold.ended_us,

@@ -107,14 +107,16 @@ static struct slice natural_input(struct run *run)
 {
     struct buf *object = run->by->scratch;
     struct slice text = SLICE_NONE;
-    const bool again = run->node->head_of != GRAPH_NO_LOOP && run->values.iteration > 1;
-    if (again) /* the loop node's output */
-        text = run->input_count == 1 ? run->values.outputs[run->inputs[0]].output.text : SLICE_NONE;
-    else if (run->node->pred_count == 0)
+    const struct graph_node *node = run->node;
+    /* Again: a loop's head has the loop node's output. */
+    const bool again = node->head_of != GRAPH_NO_LOOP && run->values.iteration > 1;
+    const bool from_one =
+        again || node->pred_count == 1 || node->join == JOIN_ANY || node->join == JOIN_EACH;
+    if (node->pred_count == 0 && !again)
         text = run->values.context.text;
-    else if (run->node->pred_count == 1 || run->node->join == JOIN_ANY)
-        text = run->input_count == 1 ? run->values.outputs[run->inputs[0]].output.text : SLICE_NONE;
-    if (again || run->node->pred_count <= 1 || run->node->join == JOIN_ANY) {
+    else if (from_one && run->input_count == 1)
+        text = run->values.outputs[run->inputs[0]].output.text;
+    if (from_one || node->pred_count == 0) {
         if (!text.ptr)
             (void)failure_fill(&run->failure, "internal", "the token came without its input");
         return text;
@@ -325,6 +327,23 @@ static bool output_is_read(const struct graph *graph, const struct graph_node *n
     return false;
 }
 
+/* The scope without its loops: iterations overwrite one another. */
+static void write_frame(struct buf *out, struct slice scope)
+{
+    bool first = true;
+    for (size_t at = 0; at < scope.len;) {
+        const char *slash = memchr(scope.ptr + at, '/', scope.len - at);
+        const size_t end = slash ? (size_t)(slash - scope.ptr) : scope.len;
+        if (!memchr(scope.ptr + at, '#', end - at)) {
+            if (!first)
+                buf_char(out, '/');
+            buf_append(out, scope.ptr + at, end - at);
+            first = false;
+        }
+        at = end + 1;
+    }
+}
+
 static int store_output(struct run *run, const struct ledger_execution *record)
 {
     struct token *token = run->token;
@@ -342,7 +361,8 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     buf_reset(scratch);
     buf_char(scratch, 'o');
     buf_slice_append(scratch, token->node);
-    buf_char(scratch, '|'); /* iterations overwrite one another */
+    buf_char(scratch, '|');
+    write_frame(scratch, token->scope);
     token->result.output_field = keep_scratch(run);
     buf_reset(scratch);
     stored_output_write(scratch, &stored);

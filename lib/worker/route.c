@@ -270,10 +270,10 @@ static void set_scope(struct planner *p, struct slice scope)
 static void enter(struct planner *p, const struct graph_node *to)
 {
     struct buf text;
-    if (p->scope.len == 0 && to->head_of == GRAPH_NO_LOOP)
+    if (p->scope.len == 0 && to->head_of == GRAPH_NO_LOOP && to->join != JOIN_EACH)
         return;
     buf_init(&text, WANTED_MAX_BYTES);
-    graph_scope_enter(p->graph, p->scope, to->index, &text);
+    graph_scope_enter(p->graph, p->scope, p->node->index, to->index, &text);
     set_scope(p, keep(p, &text));
 }
 

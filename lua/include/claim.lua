@@ -42,7 +42,9 @@ local function claim_read(index, id, fields)
         n = n + 1
         local first = byte(name)
         if first >= 48 and first <= 57 then
-            names[n] = 'o' .. name .. '|' .. frame_of(scope)
+            local node, depth = match(name, '^(%d+)%^(%d+)$')
+            names[n] = node and 'o' .. node .. '|' .. frame_outer(scope, tonumber(depth))
+                or 'o' .. name .. '|' .. frame_of(scope)
         else
             names[n] = first == 113 and name .. '|' .. frame_of(scope) or name
         end

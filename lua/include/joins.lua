@@ -4,6 +4,7 @@
 -- join (a) fires when every edge is decided and one was taken; any and count (k) at the taken arrival
 -- that makes `need`, never again after it; at the last decision with some but too few it is emitted as
 -- `u` for its worker to fail it; with none it is skipped, and so is what hangs on it.
+-- An each join (e) fires at every taken arrival, in a scope of its own, `J@P`.
 local join_tables = {} -- digest -> node -> row
 
 local function join_row(digest, node)
@@ -23,7 +24,7 @@ local function join_row(digest, node)
         return nil, call('EXISTS', key) == 1 and 'bad' or 'load'
     end
     local mode, arity, need, queue, predecessors, extras, dead, loops =
-        match(text, '^([ak])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)(.*)$')
+        match(text, '^([ake])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)(.*)$')
     if not mode then
         return nil, 'bad'
     end
@@ -110,7 +111,14 @@ local function arrive(node, slot_text, scope, is_taken, then_dead)
     else
         draft.changes[name] = decided .. '|' .. taken .. '|' .. marks
     end
-    if row.mode == 'a' then
+    if row.mode == 'e' then
+        if is_taken then
+            local from = row.predecessors[slot + 1]
+            local inner = scope .. (scope == '' and '' or '/') .. node .. '@' .. from
+            local number = emit(node, inner, row.queue, from .. '^' .. row.enter .. ';' .. row.extras, 'q')
+            note_join('F' .. node .. ',' .. inner .. ',' .. number .. ',' .. marks)
+        end
+    elseif row.mode == 'a' then
         if complete and taken > 0 then
             join_fire(row, node, scope, marks, 'q')
         end

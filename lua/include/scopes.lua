@@ -34,6 +34,17 @@ local function frame_of(scope)
     return concat(frame, '/')
 end
 
+-- The outer `depth` parts of the frame: what stands behind fewer each joins.
+local function frame_outer(scope, depth)
+    local frame = {}
+    for component in gmatch(scope, '[^/]+') do
+        if #frame < depth and not match(component, '^%d+#') then
+            frame[#frame + 1] = component
+        end
+    end
+    return concat(frame, '/')
+end
+
 -- Whether `old`, a stored output, is of a younger iteration than `new`: their stamps, `c#2#7|…`.
 local function is_younger(old, new)
     local next_new = gmatch(match(new, '^%a([#%d]*)|') or '', '%d+')
