@@ -104,16 +104,17 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
-    if (text.len == 0 || text.len > 14)
-        return false;
-    const char *frame =
-        memchr(text.ptr, '^', text.len); /* where it was read: of no interest here */
-    if (frame && item->kind == WANTED_NODE && frame > text.ptr)
+    /* Behind '^': in which frame it was read, of no interest here. */
+    const char *frame = text.len > 0 ? memchr(text.ptr + 1, '^', text.len - 1) : NULL;
+    if (frame && item->kind == WANTED_NODE)
         text.len = (size_t)(frame - text.ptr);
+    if (text.len == 0 || (text.len > 9 && item->kind != WANTED_PARKED))
+        return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
-        item->node = item->node * 10 + (uint32_t)(text.ptr[i] - '0');
+        if (item->kind != WANTED_PARKED) /* its number is the token's own, and may be large */
+            item->node = item->node * 10 + (uint32_t)(text.ptr[i] - '0');
     }
     return true;
 }

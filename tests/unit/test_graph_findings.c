@@ -114,7 +114,7 @@ static const struct example json_examples[] = {
      {"1:62 nodes[0].on_error.goto[0]: no node is called 'b'"}},
     {NOOP("\"join\": \"all\""), {NULL}},
     {NOOP("\"join\": \"any\""), {NULL}},
-    {NOOP("\"join\": \"each\""), {"1:48 \"each\": not supported yet"}},
+    {NOOP("\"join\": \"each\""), {NULL}},
     {NOOP("\"join\": {\"count\": 2}"),
      {"1:58 nodes[0].join.count: 2 is more than the node has predecessors (0)"}},
     {NOOP("\"branch\": {\"rules\": [{\"condition\": \"1\", \"next_nodes\": [\"a\"]}]}"),
