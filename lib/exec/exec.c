@@ -18,12 +18,20 @@ static executor_fn *find_function(enum graph_function function)
     case FUNCTION_SLEEP:
         return exec_sleep;
     case FUNCTION_SHA256:
+        return exec_sha256;
     case FUNCTION_UUID:
+        return exec_uuid;
     case FUNCTION_NOW:
+        return exec_now;
     case FUNCTION_NONE:
         break;
     }
     return NULL;
+}
+
+static bool makes_value(const struct graph_node *node)
+{
+    return node->expression || node->template || node->transformation != TRANSFORMATION_NONE;
 }
 
 static executor_fn *find_executor(const struct graph_node *node)
@@ -40,14 +48,16 @@ static executor_fn *find_executor(const struct graph_node *node)
         return exec_pass;
     case NODE_DELAY:
         return exec_delay;
+    case NODE_FILTER:
+        return exec_filter;
+    case NODE_AGGREGATE:
+        return exec_aggregate;
     case NODE_LOOP:
-        return node->function != FUNCTION_NONE      ? find_function(node->function)
-               : node->expression || node->template ? exec_transform
-                                                    : exec_pass;
+        if (node->function != FUNCTION_NONE)
+            return find_function(node->function);
+        return makes_value(node) ? exec_transform : exec_pass;
     case NODE_HTTP:
     case NODE_EXEC:
-    case NODE_FILTER:
-    case NODE_AGGREGATE:
     case NODE_MAP:
     case NODE_WORKFLOW:
     case NODE_SIGNAL:

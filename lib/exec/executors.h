@@ -17,5 +17,11 @@ int exec_fail(struct exec_task *task);
 int exec_log(struct exec_task *task);
 int exec_sleep(struct exec_task *task);
 int exec_delay(struct exec_task *task);
+int exec_named(struct exec_task *task);
+int exec_filter(struct exec_task *task);
+int exec_aggregate(struct exec_task *task);
+int exec_sha256(struct exec_task *task);
+int exec_uuid(struct exec_task *task);
+int exec_now(struct exec_task *task);
 
 #endif

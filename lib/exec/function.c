@@ -1,6 +1,9 @@
 /* function: the built-ins that do more than pass their input on. */
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/utf8.h"
+#include "base/uuid7.h"
 #include "exec/executors.h"
 
 enum { LOGGED_INPUT_BYTES = 2048 };
@@ -57,4 +60,42 @@ int exec_log(struct exec_task *task)
     log_write(LOG_INFO, "log", LOG_B("run_id", task->run_id), LOG_B("node_id", task->node->id),
               LOG_B("input", shown), LOG_I("input_bytes", input.len));
     return exec_pass(task);
+}
+
+/* Of a string its bytes, of anything else its JSON text. */
+int exec_sha256(struct exec_task *task)
+{
+    struct json_ref input;
+    char hex[SHA256_HEX_LEN + 1];
+    struct slice bytes = task->values->input.text;
+    if (graph_text_ref(&task->values->input, task->arena, &input) != 0)
+        return exec_failed(task, "too_large", "sha256: its input cannot be read within the limits");
+    if (json_type(input) == JSON_STRING)
+        bytes = json_string(input, task->arena);
+    if (!bytes.ptr)
+        return exec_failed(task, "too_large", "sha256: out of memory for its input");
+    sha256_hex(bytes, hex);
+    buf_printf(task->output, "\"%s\"", hex);
+    return 0;
+}
+
+/* Version 7: a new one for each attempt. */
+int exec_uuid(struct exec_task *task)
+{
+    struct uuid random = uuid7_make(task->now_us / 1000, 0);
+    struct uuid uuid =
+        uuid7_make(task->now_us / 1000, (uint16_t)(random.bytes[12] << 8 | random.bytes[13]));
+    char text[UUID_TEXT_LEN + 1];
+    uuid_format(&uuid, text);
+    buf_printf(task->output, "\"%s\"", text);
+    return 0;
+}
+
+/* By Redis' clock, as all times are. */
+int exec_now(struct exec_task *task)
+{
+    buf_char(task->output, '"');
+    clock_write_rfc3339(task->output, task->now_us);
+    buf_char(task->output, '"');
+    return 0;
 }

@@ -21,5 +21,7 @@ int exec_transform(struct exec_task *task)
     if (task->node->template)
         return binding_eval(task->node->template, task->values, task->arena, task->output,
                             &task->failure);
+    if (task->node->transformation != TRANSFORMATION_NONE)
+        return exec_named(task);
     return exec_failed(task, "internal", "a transform without expression and template");
 }

@@ -27,7 +27,7 @@
 struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
-    struct json_ref input, expression, template, delay;
+    struct json_ref input, expression, template, delay, items;
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
@@ -158,7 +158,8 @@ enum site { SITE_CONFIG, SITE_CONDITION, SITE_OUTPUT };
 struct scope {
     struct compiler *c;
     enum site site;
-    uint32_t node; /* whose config or condition; NO_NODE: of none */
+    uint32_t node;                /* whose config or condition; NO_NODE: of none */
+    bool of_filter, of_aggregate; /* the names value and index, or inputs, exist */
     bool names_input, names_context, names_run;
 };
 

@@ -48,6 +48,12 @@ static void make_env(const struct scope *scope, struct site_env *site)
         add_name(site, "error", CEL_DYN, SLOT_ERROR);
     if (node && node->loop != GRAPH_NO_LOOP)
         add_name(site, "iteration", CEL_STATIC_INT, SLOT_ITERATION);
+    if (scope->of_filter) {
+        add_name(site, "value", CEL_DYN, SLOT_VALUE);
+        add_name(site, "index", CEL_STATIC_INT, SLOT_INDEX);
+    }
+    if (scope->of_aggregate)
+        add_name(site, "inputs", CEL_STATIC_LIST, SLOT_INPUTS);
     if (scope->site == SITE_CONDITION) {
         add_name(site, "output", CEL_DYN, SLOT_OUTPUT);
         site->env.hints = condition_hints;

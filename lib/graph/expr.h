@@ -7,7 +7,18 @@
 
 #include "graph/graph.h"
 
-enum { SLOT_INPUT, SLOT_CONTEXT, SLOT_OUTPUT, SLOT_RUN, SLOT_ERROR, SLOT_ITERATION, SLOT_COUNT };
+enum {
+    SLOT_INPUT,
+    SLOT_CONTEXT,
+    SLOT_OUTPUT,
+    SLOT_RUN,
+    SLOT_ERROR,
+    SLOT_ITERATION,
+    SLOT_VALUE,
+    SLOT_INDEX,
+    SLOT_INPUTS,
+    SLOT_COUNT
+};
 enum { NAMESPACE_CTX };
 
 /* The output of a node among the values, or NULL; the search begins at *cursor, for those who ask in

@@ -62,15 +62,19 @@ static int fill_slots(const struct graph_expr *expr, struct graph_values *values
     } sources[SLOT_COUNT] = {
         [SLOT_INPUT] = {&values->input, "input"},    [SLOT_CONTEXT] = {&values->context, "context"},
         [SLOT_OUTPUT] = {&values->output, "output"}, [SLOT_RUN] = {&values->run, "run"},
-        [SLOT_ERROR] = {&values->error, "error"},    [SLOT_ITERATION] = {NULL, "iteration"},
+        [SLOT_ERROR] = {&values->error, "error"},    [SLOT_INPUTS] = {&values->inputs, "inputs"},
     };
     for (uint32_t i = 0; i < SLOT_COUNT; i++) {
         struct json_ref ref;
         slots[i] = cel_absent();
         if (!cel_uses_slot(expr->program, i))
             continue;
-        if (i == SLOT_ITERATION) {
-            slots[i] = cel_int(values->iteration);
+        if (i == SLOT_ITERATION || i == SLOT_INDEX) {
+            slots[i] = cel_int(i == SLOT_INDEX ? values->index : values->iteration);
+            continue;
+        }
+        if (i == SLOT_VALUE) {
+            slots[i] = values->value;
             continue;
         }
         if (!sources[i].text->text.ptr)

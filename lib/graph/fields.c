@@ -158,3 +158,23 @@ const char *function_name(enum graph_function function)
 {
     return function == FUNCTION_NONE ? "" : functions[function].name;
 }
+
+const char *transformation_name(enum graph_transformation transformation)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        GRAPH_TRANSFORMATIONS(X)
+#undef X
+            "none"};
+    return names[transformation];
+}
+
+const char *aggregate_strategy_name(enum graph_strategy strategy)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        GRAPH_STRATEGIES(X)
+#undef X
+            "expression"};
+    return names[strategy];
+}

@@ -34,8 +34,8 @@
     X(HTTP, "http", NULL, false)                                                                   \
     X(EXEC, "exec", NULL, false)                                                                   \
     X(TRANSFORM, "transform", NULL, true)                                                          \
-    X(FILTER, "filter", NULL, false)                                                               \
-    X(AGGREGATE, "aggregate", NULL, false)                                                         \
+    X(FILTER, "filter", NULL, true)                                                                \
+    X(AGGREGATE, "aggregate", NULL, true)                                                          \
     X(CONDITIONAL, "conditional", "condition", true)                                               \
     X(PARALLEL, "parallel", NULL, true)                                                            \
     X(JOIN, "join", NULL, true)                                                                    \
@@ -62,9 +62,9 @@ const char *node_type_name(enum node_type type);
     X(ECHO, "echo", true)                                                                          \
     X(SLEEP, "sleep", true)                                                                        \
     X(FAIL, "fail", true)                                                                          \
-    X(SHA256, "sha256", false)                                                                     \
-    X(UUID, "uuid", false)                                                                         \
-    X(NOW, "now", false)                                                                           \
+    X(SHA256, "sha256", true)                                                                      \
+    X(UUID, "uuid", true)                                                                          \
+    X(NOW, "now", true)                                                                            \
     X(LOG, "log", true)
 
 enum graph_function {
@@ -73,6 +73,49 @@ enum graph_function {
 #undef X
         FUNCTION_NONE,
 };
+
+/* config.transformation: id, name */
+#define GRAPH_TRANSFORMATIONS(X)                                                                   \
+    X(UPPERCASE, "uppercase")                                                                      \
+    X(LOWERCASE, "lowercase")                                                                      \
+    X(TRIM, "trim")                                                                                \
+    X(KEYS, "keys")                                                                                \
+    X(VALUES, "values")                                                                            \
+    X(LENGTH, "length")                                                                            \
+    X(SORT, "sort")                                                                                \
+    X(REVERSE, "reverse")                                                                          \
+    X(UNIQUE, "unique")                                                                            \
+    X(FLATTEN, "flatten")
+
+enum graph_transformation {
+#define X(id, name) TRANSFORMATION_##id,
+    GRAPH_TRANSFORMATIONS(X)
+#undef X
+        TRANSFORMATION_NONE,
+};
+const char *transformation_name(enum graph_transformation transformation);
+
+/* config.strategy of an aggregate: id, name */
+#define GRAPH_STRATEGIES(X)                                                                        \
+    X(MERGE, "merge")                                                                              \
+    X(UNION, "union")                                                                              \
+    X(CONCAT, "concat")                                                                            \
+    X(SUM, "sum")                                                                                  \
+    X(AVG, "avg")                                                                                  \
+    X(MIN, "min")                                                                                  \
+    X(MAX, "max")                                                                                  \
+    X(COUNT, "count")                                                                              \
+    X(FIRST, "first")                                                                              \
+    X(LAST, "last")                                                                                \
+    X(COLLECT, "collect")
+
+enum graph_strategy {
+#define X(id, name) STRATEGY_##id,
+    GRAPH_STRATEGIES(X)
+#undef X
+        STRATEGY_NONE, /* an expression */
+};
+const char *aggregate_strategy_name(enum graph_strategy strategy);
 
 /* A compiled expression and what it reads. */
 struct graph_expr {
@@ -201,11 +244,14 @@ struct graph_node {
     const struct binding *input; /* config.input, or NULL */
 
     enum graph_function function;        /* FUNCTION */
-    const struct graph_expr *expression; /* TRANSFORM: this or template */
+    const struct graph_expr *expression; /* TRANSFORM: this or template; FILTER, AGGREGATE */
     const struct binding *template;
     const struct binding *delay; /* DELAY: config.ms, or config.until */
     bool delay_until;
-    struct slice queue; /* "default" */
+    enum graph_transformation transformation; /* TRANSFORM */
+    enum graph_strategy strategy;             /* AGGREGATE */
+    const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
+    struct slice queue;                       /* "default" */
 };
 
 struct graph {

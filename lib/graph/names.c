@@ -129,7 +129,10 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
 {
     struct path config = path_key(place, SLICE("config"));
     struct path input = path_key(&config, SLICE("input"));
-    struct path expression = path_key(&config, SLICE("expression"));
+    const bool filter = node->type == NODE_FILTER, aggregate = node->type == NODE_AGGREGATE;
+    struct path expression =
+        path_key(&config, filter ? SLICE("filter_expression") : SLICE("expression"));
+    struct path items = path_key(&config, SLICE("items"));
     struct path template = path_key(&config, SLICE("template"));
     if (json_present(draft->input) &&
         binding_compile(scope, draft->input, &input, &node->input) != 0)
@@ -138,9 +141,15 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     if (json_present(draft->delay) &&
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
         return -1;
+    if (json_present(draft->items) &&
+        binding_compile(scope, draft->items, &items, &node->items) != 0)
+        return -1;
+    scope->of_filter = filter;
+    scope->of_aggregate = aggregate;
     if (json_present(draft->expression) &&
         compile_expression(scope, draft->expression, &expression, &node->expression) != 0)
         return -1;
+    scope->of_filter = scope->of_aggregate = false;
     if (json_present(draft->template) &&
         binding_compile(scope, draft->template, &template, &node->template) != 0)
         return -1;

@@ -75,14 +75,14 @@ static void check_transform(struct compiler *c, struct json_ref node,
         struct path member = path_key(&place, slice_str(ways[i].name));
         if (first)
             report_error(c, ways[i].value, &member,
-                         "a transform has one of expression and "
-                         "template; this one has '%s' already",
+                         "a transform has one of expression, template and "
+                         "transformation; this one has '%s' already",
                          first);
         first = first ? first : ways[i].name;
     }
     if (!first)
         report_error(c, json_present(fields->config) ? fields->config : node, &place,
-                     "a transform needs one of expression and template");
+                     "a transform needs one of expression, template and transformation");
 }
 
 static void check_delay(struct compiler *c, struct json_ref node, const struct node_fields *fields,
@@ -95,6 +95,37 @@ static void check_delay(struct compiler *c, struct json_ref node, const struct n
     if (ms == until)
         report_error(c, json_present(config) ? config : node, &place,
                      ms ? "a delay has ms or until, not both" : "a delay needs ms or until");
+}
+
+static void check_aggregate(struct compiler *c, struct json_ref node,
+                            const struct node_fields *fields, const struct path *path)
+{
+    struct path place = path_key(path, SLICE("config"));
+    struct json_ref config = fields->config;
+    const bool strategy =
+        json_present(config) && json_present(json_member(config, SLICE("strategy")));
+    const bool expression =
+        json_present(config) && json_present(json_member(config, SLICE("expression")));
+    if (strategy == expression)
+        report_error(c, json_present(config) ? config : node, &place,
+                     strategy ? "an aggregate has strategy or expression, not both"
+                              : "an aggregate needs strategy or expression");
+}
+
+static enum graph_transformation find_transformation(struct json_ref name)
+{
+    for (int i = 0; json_present(name) && i < TRANSFORMATION_NONE; i++)
+        if (json_string_eq(name, slice_str(transformation_name((enum graph_transformation)i))))
+            return (enum graph_transformation)i;
+    return TRANSFORMATION_NONE;
+}
+
+static enum graph_strategy find_strategy(struct json_ref name)
+{
+    for (int i = 0; json_present(name) && i < STRATEGY_NONE; i++)
+        if (json_string_eq(name, slice_str(aggregate_strategy_name((enum graph_strategy)i))))
+            return (enum graph_strategy)i;
+    return STRATEGY_NONE;
 }
 
 /* What the passes behind read of a config; the function's name is for fields.def's rows to check. */
@@ -110,6 +141,18 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
         node->delay_until = json_present(until);
         draft->delay = node->delay_until ? until : FIELD_VALUE(&fields->config_fields, DELAY, MS);
     }
+    if (fields->type == NODE_FILTER) {
+        draft->expression = FIELD_VALUE(&fields->config_fields, FILTER, FILTER_EXPRESSION);
+        draft->items = FIELD_VALUE(&fields->config_fields, FILTER, ITEMS);
+    }
+    if (fields->type == NODE_AGGREGATE) {
+        draft->expression = FIELD_VALUE(&fields->config_fields, AGGREGATE, EXPRESSION);
+        draft->items = FIELD_VALUE(&fields->config_fields, AGGREGATE, ITEMS);
+        node->strategy = find_strategy(FIELD_VALUE(&fields->config_fields, AGGREGATE, STRATEGY));
+    }
+    if (fields->type == NODE_LOOP)
+        node->transformation =
+            find_transformation(FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, TRANSFORMATION));
     if (fields->type == NODE_LOOP) {
         draft->expression = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, EXPRESSION);
         draft->template = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, TEMPLATE);
@@ -118,6 +161,8 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
         return;
     draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
     draft->template = FIELD_VALUE(&fields->config_fields, TRANSFORM, TEMPLATE);
+    node->transformation =
+        find_transformation(FIELD_VALUE(&fields->config_fields, TRANSFORM, TRANSFORMATION));
 }
 
 /* Fields that lead somewhere and are refused: what else is said about paths would be wrong. */
@@ -162,6 +207,8 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
                                 .loop = GRAPH_NO_LOOP,
                                 .head_of = GRAPH_NO_LOOP,
                                 .loops = GRAPH_NO_LOOP,
+                                .transformation = TRANSFORMATION_NONE,
+                                .strategy = STRATEGY_NONE,
                                 .retry = {.max_attempts = 1},
                                 .queue = SLICE("default")};
     if (json_type(ref) != JSON_OBJECT) {
@@ -197,6 +244,8 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
         check_transform(c, ref, &fields, path);
     if (fields.type == NODE_DELAY)
         check_delay(c, ref, &fields, path);
+    if (fields.type == NODE_AGGREGATE)
+        check_aggregate(c, ref, &fields, path);
     read_values(draft, node, &fields);
     return 0;
 }

@@ -41,6 +41,9 @@ struct graph_values {
     struct graph_text error;      /* in targets of a goto: the failure that led here, or null */
     struct graph_output *outputs; /* what was fetched; a node that is not there is absent */
     uint32_t output_count;
+    struct graph_text inputs; /* of an aggregate: a list */
+    struct cel_value value;   /* of a filter: the item at hand */
+    int64_t index;
     int64_t iteration; /* of the innermost loop; 0 outside loops */
 };
 

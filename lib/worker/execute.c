@@ -434,6 +434,26 @@ static void fill_error(struct run *run)
     }
 }
 
+/* What an aggregate works on: all inputs, in edge order. */
+static int fill_inputs(struct run *run)
+{
+    struct buf *list = run->by->scratch;
+    list->cap_bytes = run->by->max_value_bytes;
+    buf_reset(list);
+    buf_char(list, '[');
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        if (i > 0)
+            buf_char(list, ',');
+        buf_slice_append(list, run->values.outputs[run->inputs[i]].output.text);
+    }
+    buf_char(list, ']');
+    run->values.inputs = (struct graph_text){.text = keep_scratch(run)};
+    return run->values.inputs.text.ptr
+               ? 0
+               : failure_fill(&run->failure, "too_large", "the inputs are larger than %zu bytes",
+                              run->by->max_value_bytes);
+}
+
 static int execute_node(struct run *run)
 {
     struct token *token = run->token;
@@ -453,6 +473,9 @@ static int execute_node(struct run *run)
     buf_reset(task.output);
     if (run->node->goto_target)
         fill_error(run);
+    if (run->node->type == NODE_AGGREGATE && run->node->pred_count > 0 && fill_inputs(run) != 0)
+        return -1;
+    buf_reset(task.output);
     if (run->node->when && !run->resumed) {
         bool holds = false;
         run->values.input = (struct graph_text){.text = natural};

@@ -1,0 +1,20 @@
+/* items: JSON values as lists, and when two of them are the same. Internal to lib/exec. */
+#ifndef TROUPE_EXEC_ITEMS_H
+#define TROUPE_EXEC_ITEMS_H
+
+#include "base/json.h"
+#include "base/strmap.h"
+#include "exec/exec.h"
+
+/* config.items, or else `otherwise`, which must be a list: `type` says what `what` is instead. */
+MUSTCHECK int items_read(struct exec_task *task, struct graph_text *otherwise, const char *what,
+                         struct json_ref *list);
+
+/* Appends a text that is the same for values that are equal: members sorted, escapes undone, 1.0 as 1.
+ * -1 without memory. */
+MUSTCHECK int items_canonical(struct buf *out, struct json_ref value, struct arena *arena);
+/* Writes the element unless the set has it; the set remembers it. -1 without memory. */
+MUSTCHECK int items_write_new(struct exec_task *task, struct strmap *set, struct json_ref element,
+                              bool *first);
+
+#endif
