@@ -56,6 +56,7 @@ int cmd_deploy(struct cli *cli);
 int cmd_dev(struct cli *cli);
 int cmd_doctor(struct cli *cli);
 int cmd_graph(struct cli *cli);
+int cmd_import(struct cli *cli);
 int cmd_migrate(struct cli *cli);
 int cmd_ps(struct cli *cli);
 int cmd_queues(struct cli *cli);

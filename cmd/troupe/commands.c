@@ -35,6 +35,11 @@ static const struct setting options_graph[] = {
     OPTIONS_COMMON,
 };
 
+static const struct setting options_import[] = {
+    OPTION("scale", 0, SETTING_STRING, "0", 0, 0, "S", "runtimes are multiplied by it"),
+    OPTIONS_COMMON,
+};
+
 static const struct setting options_ps[] = {
     OPTION("status", 0, SETTING_STRING, NULL, 0, 0, "STATUS", "only runs of this status"),
     OPTION("workflow", 0, SETTING_STRING, NULL, 0, 0, "NAME", "only runs of this workflow"),
@@ -212,7 +217,18 @@ const struct cli_command cli_commands[] = {
      OPTIONS(options_cel),
      .most = 1,
      .run = cmd_cel},
-    NOT_YET("import", "FORMAT FILE", "turn a foreign workflow into a definition"),
+    {.name = "import",
+     .synopsis = "wfformat FILE[.gz] [--scale S]",
+     .summary = "turn a foreign workflow into a definition",
+     .details =
+         "wfformat: a trace of WfCommons; its tasks sleep for their runtime times S, which is\n"
+         "0 unless given. The definition goes to stdout.",
+     .examples = "troupe import wfformat montage.json.gz > montage.json\n"
+                 "troupe import wfformat trace.json --scale 0.001 > fast.json\n",
+     OPTIONS(options_import),
+     .least = 2,
+     .most = 2,
+     .run = cmd_import},
     NOT_YET("bench", "...", "measure"),
 };
 
