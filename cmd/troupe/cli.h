@@ -55,6 +55,7 @@ int cmd_decisions(struct cli *cli);
 int cmd_deploy(struct cli *cli);
 int cmd_dev(struct cli *cli);
 int cmd_doctor(struct cli *cli);
+int cmd_events(struct cli *cli);
 int cmd_graph(struct cli *cli);
 int cmd_import(struct cli *cli);
 int cmd_migrate(struct cli *cli);

@@ -29,9 +29,15 @@ static const struct setting options_dev[] = {
     OPTIONS_COMMON,
 };
 
+static const struct setting options_events[] = {
+    OPTION_FLAG("follow", 'f', "wait for more until the run has ended"),
+    OPTION_OUTPUT,
+    OPTIONS_COMMON,
+};
+
 static const struct setting options_graph[] = {
-    OPTION("output", 'o', SETTING_STRING, "dot", 0, 0, "dot|json",
-           "Graphviz source, or nodes and edges"),
+    OPTION("output", 'o', SETTING_STRING, "dot", 0, 0, "dot|mermaid|svg|json",
+           "Graphviz source, a Mermaid flowchart, a picture (by Graphviz), or nodes and edges"),
     OPTIONS_COMMON,
 };
 
@@ -107,9 +113,9 @@ const struct cli_command cli_commands[] = {
      .most = UINT32_MAX,
      .run = cmd_validate},
     {.name = "graph",
-     .synopsis = "FILE [-o dot|json]",
+     .synopsis = "FILE [-o dot|mermaid|svg|json]",
      .summary = "draw a definition",
-     .examples = "troupe graph triage.json | dot -Tsvg > triage.svg\n"
+     .examples = "troupe graph triage.json -o svg > triage.svg\n"
                  "troupe graph triage.json -o json\n",
      OPTIONS(options_graph),
      .least = 1,
@@ -156,7 +162,18 @@ const struct cli_command cli_commands[] = {
      .least = 1,
      .most = 1,
      .run = cmd_show},
-    NOT_YET("events", "RUN [--follow]", "everything that happened in a run, in order"),
+    {.name = "events",
+     .synopsis = "RUN [--follow]",
+     .summary = "everything that happened in a run, in order",
+     .details =
+         "The number in brackets is what it did to the count of live tokens. --follow waits for\n"
+         "more until the run has ended; with -o json it prints a JSON document per line.",
+     .examples = "troupe events RUN\n"
+                 "troupe events RUN --follow -o json\n",
+     OPTIONS(options_events),
+     .least = 1,
+     .most = 1,
+     .run = cmd_events},
     {.name = "decisions",
      .synopsis = "RUN",
      .summary = "which edges a run took, and why",

@@ -352,6 +352,8 @@ void graph_scope_show(const struct graph *graph, struct slice scope, struct buf 
 
 /* Graphviz source: node shapes by type, conditions as edge labels. */
 void graph_write_dot(const struct graph *graph, struct buf *out);
+/* A Mermaid flowchart. */
+void graph_write_mermaid(const struct graph *graph, struct buf *out);
 /* {"name", "digest", "nodes": [{id, type, entry, terminal, join}], "edges": [{from, to, conditions}]} */
 void graph_write_json(const struct graph *graph, struct buf *out);
 

@@ -1,4 +1,5 @@
 /* picture: a graph for Graphviz, and as JSON. */
+#include "base/utf8.h"
 #include "graph/graph.h"
 
 static void dot_text(struct buf *out, struct slice text)
@@ -63,6 +64,30 @@ static bool next_route(const struct graph_node *node, uint32_t edge, uint32_t *a
     return *at < node->route_count;
 }
 
+/* What decides it; ptr NULL: nothing. */
+static struct slice route_label(const struct graph_node *node, const struct graph_route *route)
+{
+    switch (route->kind) {
+    case ROUTE_EDGE:
+        if (route->condition)
+            return cel_source(route->condition->program);
+        return node->routing == ROUTING_EXCLUSIVE ? SLICE("else") : SLICE_NONE;
+    case ROUTE_RULE:
+        return cel_source(node->rules[route->rule]->program);
+    case ROUTE_DEFAULT:
+        return SLICE("else");
+    case ROUTE_BREAK:
+        return SLICE("break");
+    case ROUTE_TIMEOUT:
+        return SLICE("timeout");
+    case ROUTE_GOTO:
+        return SLICE("on error");
+    case ROUTE_AVAILABLE:
+        break;
+    }
+    return SLICE_NONE;
+}
+
 static void dot_edge(const struct graph *graph, const struct graph_node *node, uint32_t edge,
                      struct buf *out)
 {
@@ -74,15 +99,26 @@ static void dot_edge(const struct graph *graph, const struct graph_node *node, u
     buf_char(out, '"');
     bool labelled = false;
     for (uint32_t at = 0; next_route(node, edge, &at); at++) {
-        const struct graph_expr *condition = node->routes[at].condition;
-        if (!condition && node->routing != ROUTING_EXCLUSIVE)
+        struct slice label = route_label(node, &node->routes[at]);
+        if (!label.ptr)
             continue;
         buf_str(out, glue);
-        dot_text(out, condition ? cel_source(condition->program) : SLICE("else"));
+        dot_text(out, label);
         glue = "\\nor ";
         labelled = true;
     }
     buf_str(out, labelled ? "\"];\n" : ";\n");
+}
+
+static void dot_back(const struct graph *graph, const struct graph_loop *loop, struct buf *out)
+{
+    buf_str(out, "  \"");
+    dot_text(out, graph->nodes[loop->node].id);
+    buf_str(out, "\" -> \"");
+    dot_text(out, graph->nodes[loop->head].id);
+    buf_str(out, "\" [style=dashed, constraint=false, label=\"");
+    dot_text(out, cel_source(loop->condition->program));
+    buf_str(out, "\"];\n");
 }
 
 void graph_write_dot(const struct graph *graph, struct buf *out)
@@ -95,8 +131,66 @@ void graph_write_dot(const struct graph *graph, struct buf *out)
     for (uint32_t n = 0; n < graph->node_count; n++)
         for (uint32_t e = 0; e < graph->nodes[n].edge_count; e++)
             dot_edge(graph, &graph->nodes[n], e, out);
+    for (uint32_t i = 0; i < graph->loop_count; i++)
+        dot_back(graph, &graph->loops[i], out);
     buf_str(out, "}\n");
 }
+
+/* --- mermaid --- */
+
+/* Mermaid takes entities of its own: what ends a label goes as one. */
+static void mermaid_text(struct buf *out, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.ptr[i];
+        if (c == '"' || c == '#' || c == '<' || c == '>' || c == '&' || c == '`')
+            buf_printf(out, "#%d;", c);
+        else
+            buf_char(out, (unsigned char)c < 0x20 ? ' ' : c);
+    }
+}
+
+static void mermaid_node(const struct graph_node *node, struct buf *out)
+{
+    const bool choice = node->routing != ROUTING_EACH && node->routing != ROUTING_LOOP;
+    buf_printf(out, "  n%u%s\"", node->index,
+               choice                         ? "{"
+               : node->loops != GRAPH_NO_LOOP ? "[["
+                                              : "[");
+    mermaid_text(out, node->id);
+    buf_printf(out, "\"%s\n", choice ? "}" : node->loops != GRAPH_NO_LOOP ? "]]" : "]");
+}
+
+static void mermaid_edge(const struct graph_node *node, uint32_t edge, struct buf *out)
+{
+    const char *glue = " -->|\"";
+    bool labelled = false;
+    buf_printf(out, "  n%u", node->index);
+    for (uint32_t at = 0; next_route(node, edge, &at); at++) {
+        struct slice label = route_label(node, &node->routes[at]);
+        if (!label.ptr)
+            continue;
+        buf_str(out, glue);
+        mermaid_text(out, utf8_cut(label, 80));
+        glue = " or ";
+        labelled = true;
+    }
+    buf_printf(out, "%s n%u\n", labelled ? "\"|" : " -->", node->edges[edge].to);
+}
+
+void graph_write_mermaid(const struct graph *graph, struct buf *out)
+{
+    buf_str(out, "flowchart TD\n");
+    for (uint32_t n = 0; n < graph->node_count; n++)
+        mermaid_node(&graph->nodes[n], out);
+    for (uint32_t n = 0; n < graph->node_count; n++)
+        for (uint32_t e = 0; e < graph->nodes[n].edge_count; e++)
+            mermaid_edge(&graph->nodes[n], e, out);
+    for (uint32_t i = 0; i < graph->loop_count; i++)
+        buf_printf(out, "  n%u -. again .-> n%u\n", graph->loops[i].node, graph->loops[i].head);
+}
+
+/* --- json --- */
 
 static void json_join(const struct graph_node *node, struct buf *out)
 {

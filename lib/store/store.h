@@ -160,6 +160,19 @@ struct store_decision {
 MUSTCHECK int store_decision_list(struct store *store, struct slice run_id, struct arena *arena,
                                   struct store_decision **items, uint32_t *count, struct err *err);
 
+/* One record of the ledger. */
+struct store_event {
+    uint64_t event, token; /* token 0: none */
+    int64_t at_us, delta;
+    struct slice kind, status;                   /* status: of the run after it */
+    struct slice node_id, scope, result, detail; /* ptr NULL: none; result: of the execution */
+    uint32_t attempt;
+};
+/* Those numbered above `after`, in order, at most `limit`. */
+MUSTCHECK int store_event_list(struct store *store, struct slice run_id, uint64_t after,
+                               uint32_t limit, struct arena *arena, struct store_event **items,
+                               uint32_t *count, struct err *err);
+
 /* --- commands --- */
 
 struct store_command {
