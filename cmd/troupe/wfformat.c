@@ -35,7 +35,9 @@ static int member(struct trace *trace, struct json_ref object, const char *name,
                   enum json_type type, struct json_ref *value)
 {
     char what[160];
-    *value = json_type(object) == JSON_OBJECT ? json_member(object, slice_str(name)) : JSON_NONE;
+    *value = json_present(object) && json_type(object) == JSON_OBJECT
+                 ? json_member(object, slice_str(name))
+                 : JSON_NONE;
     if (json_present(*value) && json_type(*value) == type)
         return 0;
     (void)snprintf(what, sizeof what, "expected a member '%s', %s", name, json_type_name(type));
