@@ -156,6 +156,26 @@ static void check_rules(struct bodies *b, uint32_t index)
     }
 }
 
+/* Whoever loses at such a join runs on while the loop goes back, and would miss what its own iteration
+ * had made. */
+static void check_joins(struct bodies *b, uint32_t index)
+{
+    const struct graph_loop *loop = &b->loops[index];
+    struct compiler *c = b->c;
+    for (uint32_t n = 0; n < c->graph->node_count; n++) {
+        const struct graph_node *node = &c->graph->nodes[n];
+        const bool loses =
+            (node->join == JOIN_ANY || node->join == JOIN_COUNT) && node->need < node->pred_count;
+        struct path list = path_key(NULL, SLICE("nodes")), place = path_index(&list, n);
+        struct path member = path_key(&place, SLICE("join"));
+        /* The head's predecessors are outside; inner loops speak for their own bodies. */
+        if (loses && has_bit(b->bits[index], n) && n != loop->head && node->loop == index)
+            report_error(c, c->nodes[n].join, &member,
+                         "a join in the body of a loop that does not wait for all: not supported "
+                         "yet");
+    }
+}
+
 static uint32_t body_size(const struct bodies *b, uint32_t index)
 {
     uint32_t size = 0;
@@ -277,7 +297,11 @@ int loops_pass(struct compiler *c)
             check_pair(&b, i, j);
     if (c->findings->errors > errors)
         return 0;
-    return nest(&b) != 0 || list_bodies(&b) != 0 ? -1 : 0;
+    if (nest(&b) != 0)
+        return -1;
+    for (uint32_t i = 0; i < b.count; i++)
+        check_joins(&b, i);
+    return list_bodies(&b);
 }
 
 /* --- for names: who is common, what is kept --- */

@@ -115,6 +115,14 @@ static const struct example json_examples[] = {
     {NOOP("\"join\": \"all\""), {NULL}},
     {NOOP("\"join\": \"any\""), {NULL}},
     {NOOP("\"join\": \"each\""), {NULL}},
+    {"{\"nodes\": [{\"id\": \"h\", \"type\": \"noop\"}, {\"id\": \"a\", \"type\": \"noop\"}, "
+     "{\"id\": \"b\", \"type\": \"noop\"}, {\"id\": \"j\", \"type\": \"join\", \"join\": \"any\"}, "
+     "{\"id\": \"l\", \"type\": \"noop\", \"loop\": {\"condition\": \"true\", "
+     "\"max_iterations\": 2, \"loop_back_to\": \"h\"}}], \"edges\": ["
+     "{\"from\": \"h\", \"to\": \"a\"}, {\"from\": \"h\", \"to\": \"b\"}, "
+     "{\"from\": \"a\", \"to\": \"j\"}, {\"from\": \"b\", \"to\": \"j\"}, "
+     "{\"from\": \"j\", \"to\": \"l\"}]}",
+     {"nodes[3].join: a join in the body of a loop that does not wait for all: not supported yet"}},
     {NOOP("\"join\": {\"count\": 2}"),
      {"1:58 nodes[0].join.count: 2 is more than the node has predecessors (0)"}},
     {NOOP("\"branch\": {\"rules\": [{\"condition\": \"1\", \"next_nodes\": [\"a\"]}]}"),
