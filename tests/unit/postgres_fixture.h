@@ -70,7 +70,11 @@ static inline pid_t postgres_run(const struct postgres_fixture *fixture, const c
     int null = open("/dev/null", O_RDONLY), out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
-    execv(path, (char *const *)(uintptr_t)arguments);
+    /* By its whole path: it looks for its own directory there, and else in PATH. */
+    const char *words[32] = {path};
+    for (size_t i = 1; i < sizeof(words) / sizeof(words[0]) - 1 && arguments[i]; i++)
+        words[i] = arguments[i];
+    execv(path, (char *const *)(uintptr_t)words);
     _exit(127);
 }
 
