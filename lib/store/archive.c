@@ -20,8 +20,8 @@ enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CUR
       "(format binary)")                                                                           \
     X(executions, execution_count,                                                                 \
       "copy node_executions (run_id, node_index, scope, attempt, node_id, node_type, status, "     \
-      "token, at, started_at, ended_at, output, error, worker, terminal, list_order) from stdin "  \
-      "(format binary)")                                                                           \
+      "token, at, started_at, ended_at, output, error, worker, terminal, list_order, goes_back) "  \
+      "from stdin (format binary)")                                                                \
     X(decisions, decision_count,                                                                   \
       "copy run_decision (run_id, node_index, scope, attempt, node_id, taken, dead, reason, at) "  \
       "from stdin (format binary)")                                                                \
@@ -161,7 +161,7 @@ static bool counts_as_end(const struct archive_execution *execution)
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
 {
     struct buf *out = &archive->executions;
-    copy_row(out, 16);
+    copy_row(out, 17);
     copy_uuid(out, execution->run);
     copy_int4(out, (int32_t)execution->node->index);
     copy_text(out, execution->scope.ptr ? execution->scope : SLICE(""));
@@ -184,6 +184,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
         copy_int8(out, execution->list_order);
     else
         copy_null(out);
+    copy_bool(out, execution->goes_back);
     archive->execution_count++;
 }
 
@@ -312,7 +313,24 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
 }
 
 /* The output of a run without a mapping: the ends' outputs by node id; behind each joins lists of them.
- * A final status stays as it is: the number of rows tells. */
+ * What ended in an iteration that was not the last one of its loop does not count. A final status stays
+ * as it is: the number of rows tells. */
+/* clang-format off: statements are read as they are */
+#define COLLECTED                                                                                  \
+    "select ('{' || coalesce(string_agg(to_json(t.node_id)::text || ':' || t.output, ','"          \
+    "    order by t.node_index), '') || '}')::json"                                                \
+    " from (select e.node_index, min(e.node_id) as node_id,"                                       \
+    "     case when bool_or(e.list_order is not null)"                                             \
+    "       then '[' || string_agg(e.output::text, ',' order by e.list_order) || ']'"              \
+    "       else min(e.output::text) end as output"                                                \
+    "   from node_executions e"                                                                    \
+    "   where e.run_id = u.run_id and e.terminal and e.output is not null"                         \
+    "   and (e.scope = '' or not exists ("                                                         \
+    "     select 1 from node_executions b"                                                         \
+    "     where b.run_id = e.run_id and b.goes_back"                                               \
+    "     and starts_with(e.scope || '/', b.scope || '/')))"                                       \
+    "   group by e.node_index) t"
+
 static const char update_sql[] =
     "update run r set"
     " status = u.status,"
@@ -323,33 +341,16 @@ static const char update_sql[] =
                                     "nullif(u.ended, 0)") ","
                                                           " error = u.error,"
                                                           " output = case u.collect when 0 then "
-                                                          "u.output else ("
-                                                          "   select ('{' || coalesce(string_agg("
-                                                          "     to_json(t.node_id)::text || ':' || "
-                                                          "t.output, ',' order by t.node_index),"
-                                                          "     '') || '}')::json"
-                                                          "   from (select e.node_index, "
-                                                          "min(e.node_id) as node_id,"
-                                                          "       case when bool_or(e.list_order "
-                                                          "is not null)"
-                                                          "         then '[' || "
-                                                          "string_agg(e.output::text, ',' order by "
-                                                          "e.list_order) || ']'"
-                                                          "         else min(e.output::text) end "
-                                                          "as output"
-                                                          "     from node_executions e"
-                                                          "     where e.run_id = u.run_id and "
-                                                          "e.terminal and e.output is not null"
-                                                          "     group by e.node_index) t) end"
+                                                          "u.output else (" COLLECTED ") end"
                                                           " from unnest($1::uuid[], $2::text[], "
                                                           "$3::bigint[], $4::bigint[], "
-                                                          "$5::bigint[],"
-                                                          "   $6::json[], $7::integer[], "
-                                                          "$8::json[])"
+                                                          "$5::bigint[], $6::json[],"
+                                                          "   $7::integer[], $8::json[])"
                                                           "   as u (run_id, status, events, "
                                                           "started, ended, output, collect, error)"
                                                           " where r.run_id = u.run_id and r.status "
                                                           "in ('queued', 'running')";
+/* clang-format on */
 
 static int update_runs(struct store *store, struct archive *archive, struct err *err)
 {

@@ -95,7 +95,8 @@ struct archive_execution {
     uint64_t token;     /* 0: skipped */
     int64_t at_us, started_us, ended_us;
     struct slice output, error, worker; /* ptr NULL: none */
-    bool left;                          /* by a goto: its output is none of the run's */
+    bool left;                          /* by an edge: its output is none of the run's */
+    bool goes_back;                     /* the next iteration of its loop began */
     int64_t list_order;                 /* behind an each join; -1: elsewhere */
 };
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution);

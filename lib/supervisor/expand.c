@@ -19,7 +19,6 @@ static void touch(struct batch *batch, struct run *run, uint16_t slot)
         return;
     run->touched = true;
     run->slot = slot;
-    run->ended_token = 0;
     run->fold = (struct archive_run){.run = slice_str(run->id)};
     batch->touched[batch->touched_count++] = run;
 }
@@ -297,13 +296,12 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
 
 /* The run ended with this record: what it says of the reason. */
 static void fold_end(struct supervisor *s, struct run *run,
-                     const struct ledger_execution *execution, uint64_t token, bool open_joins)
+                     const struct ledger_execution *execution, bool open_joins)
 {
     if (run->status == RUN_COMPLETED) {
         if (run->graph->output && execution)
             run->fold.output = execution->output;
     } else if (run->status == RUN_FAILED) {
-        run->ended_token = token;
         run->fold.error =
             execution && execution->failed ? execution->error : slice_str(error_open_joins);
         if (open_joins) {
@@ -358,6 +356,7 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
             .error = execution->error.len > 0 ? execution->error : SLICE_NONE,
             .worker = skipped ? SLICE_NONE : execution->worker,
             .left = leads_on(execution),
+            .goes_back = went_back(execution),
             .list_order = graph_scope_order(run->graph, execution->scope),
         };
         archive_add_execution(&s->archive, &row);
@@ -371,7 +370,7 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
     if (expand_joins(s, run, outcome->joins, execution->ended_us, &open_joins, err) != 0)
         return -1;
     if (run_status_final(run->status))
-        fold_end(s, run, execution, outcome->number, open_joins);
+        fold_end(s, run, execution, open_joins);
     return 0;
 }
 
@@ -388,7 +387,7 @@ static int expand_continuation(struct supervisor *s, const struct record *record
     if (expand_joins(s, run, record->ledger.outcome.joins, entry->at_us, &open_joins, err) != 0)
         return -1;
     if (run_status_final(run->status))
-        fold_end(s, run, NULL, 0, open_joins);
+        fold_end(s, run, NULL, open_joins);
     return 0;
 }
 
@@ -501,7 +500,7 @@ static int add_cancelled(struct supervisor *s, const struct run *run, const redi
         !decimal_cut(&rest, '|', &scope) || !decimal_cut(&rest, '|', &attempt) ||
         !decimal_u32(attempt, &attempts))
         return err_set(err, ERR_INTERNAL, "a live token of run %s cannot be read", run->id);
-    if (token == run->ended_token || !decimal_u32(node, &index)) /* hidden tokens have letters */
+    if (!decimal_u32(node, &index)) /* hidden tokens have letters */
         return 0;
     if (index >= run->graph->node_count)
         return err_set(err, ERR_INTERNAL, "a live token of run %s names node %u", run->id, index);

@@ -65,7 +65,6 @@ struct run {
     bool touched;
     uint16_t slot; /* index of its partition */
     struct archive_run fold;
-    uint64_t ended_token; /* that failed the run; 0: none */
     bool dropped;         /* is being removed from the cache */
 };
 

@@ -476,16 +476,19 @@ static int execute_node(struct run *run)
     if (run->node->type == NODE_AGGREGATE && run->node->pred_count > 0 && fill_inputs(run) != 0)
         return -1;
     buf_reset(task.output);
+    if (exec_resolve_input(&task, natural) != 0) {
+        run->failure = task.failure;
+        return -1;
+    }
     if (run->node->when && !run->resumed) {
         bool holds = false;
-        run->values.input = (struct graph_text){.text = natural};
         if (graph_expr_holds(run->node->when, &run->values, &token->arena, &holds, &run->failure) !=
             0)
             return -1;
         if (!holds)
             return go_on(run, ROUTE_SKIPPED, SLICE(""), SLICE(""));
     }
-    if (exec_resolve_input(&task, natural) != 0 || exec_run(&task) != 0) {
+    if (exec_run(&task) != 0) {
         run->failure = task.failure;
         return -1;
     }

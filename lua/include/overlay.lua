@@ -94,7 +94,8 @@ local function emit(node, scope, queue, wanted, state)
     return number
 end
 
--- Of a run that failed only the head is written: nobody looks at the rest any more.
+-- Of a run that failed everything is written but its new entries: the live fields that are left are what
+-- its end cut off.
 local function overlay_write()
     for i = 1, #run_order do
         local run = run_order[i]
@@ -103,15 +104,13 @@ local function overlay_write()
                 'h', run.status .. '|' .. run.incarnation .. '|' .. run.counter .. '|' .. run.open .. '|'
                     .. run.last .. '|' .. run.events,
             }, 2, {}, 0
-            if run.status ~= 'f' then
-                for name, value in pairs(run.writes) do
-                    if value then
-                        set[set_count + 1], set[set_count + 2] = name, value
-                        set_count = set_count + 2
-                    else
-                        del_count = del_count + 1
-                        del[del_count] = name
-                    end
+            for name, value in pairs(run.writes) do
+                if value then
+                    set[set_count + 1], set[set_count + 2] = name, value
+                    set_count = set_count + 2
+                else
+                    del_count = del_count + 1
+                    del[del_count] = name
                 end
             end
             hset_all(run.key, set)
