@@ -16,14 +16,21 @@ if not digest or not match(digest, '^%w+$') or #ARGV ~= 3 + 2 * count then
     malformed('load')
 end
 local rows = {}
-for i = 4, #ARGV, 2 do
+
+local function is_join(text)
     local arity, need, predecessors, loops =
-        match(ARGV[i + 1], '^[ake]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,^]*|[%d.,]*(.*)$')
-    if not arity or not match(ARGV[i], '^%d+$') or not (loops == '' or match(loops, '^|[%d/]*|%d*$')) then
-        malformed('row')
+        match(text, '^[ake]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,^.]*|[%d.,]*(.*)$')
+    if not arity or not (loops == '' or match(loops, '^|[%d/]*|%d*[#~]?$')) then
+        return false
     end
     local _, commas = string.gsub(predecessors, ',', '')
-    if commas + 1 ~= tonumber(arity) or tonumber(need) < 1 or tonumber(need) > tonumber(arity) then
+    return commas + 1 == tonumber(arity) and tonumber(need) >= 1 and tonumber(need) <= tonumber(arity)
+end
+
+for i = 4, #ARGV, 2 do
+    local name, text = ARGV[i], ARGV[i + 1]
+    if not (match(name, '^%d+$') and is_join(text))
+        and not (match(name, '^l%d+$') and match(text, '^[%d,]*;[%d,.]*;[%d,]*$')) then
         malformed('row')
     end
     rows[#rows + 1] = ARGV[i]

@@ -16,6 +16,7 @@ if hold then
     return {'hold'}
 end
 --@include chunks.lua
+--@include scopes.lua
 --@include queues.lua
 --@include ledger.lua
 local run, incarnation, digest, fin, rn, input = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -52,6 +53,10 @@ for i = 1, count do
     node = index .. '|' .. scope
     nodes[i] = node
     fields[#fields + 1] = node .. '|1|0|0|q'
+    each_overlapping(scope, function(iteration)
+        fields[#fields + 1] = 'i' .. iteration
+        fields[#fields + 1] = '1' -- one loop per head: nobody else begins in it
+    end)
 end
 record('s', part, '1|' .. count)
 

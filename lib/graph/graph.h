@@ -188,6 +188,7 @@ struct graph_loop {
     uint32_t body_count;
     const uint32_t *kept; /* whose outputs the next iteration still sees as the previous one's */
     uint32_t kept_count;
+    bool overlaps; /* an iteration may run on when the next has begun: it has losers of joins */
 };
 
 /* max_attempts 1: none. */
@@ -209,15 +210,17 @@ struct graph_node {
     uint32_t index;
     enum node_type type;
     enum graph_routing routing;
-    enum graph_join join; /* matters with two predecessors or more */
-    uint32_t need;        /* ANY: 1, COUNT: n, ALL: pred_count */
-    bool entry;           /* no predecessors */
-    bool terminal;        /* no outgoing edges but those of a goto */
-    bool goto_target;     /* the name `error` exists here */
-    uint32_t loop;        /* the innermost that it is in, an index into graph->loops */
-    uint32_t each_depth;  /* how many each joins it stands behind, itself counted */
-    uint32_t head_of;     /* the loop that begins with it */
-    uint32_t loops;       /* the loop whose node it is. All three: or GRAPH_NO_LOOP */
+    enum graph_join join;  /* matters with two predecessors or more */
+    uint32_t need;         /* ANY: 1, COUNT: n, ALL: pred_count */
+    bool entry;            /* no predecessors */
+    bool terminal;         /* no outgoing edges but those of a goto */
+    bool goto_target;      /* the name `error` exists here */
+    uint32_t loop;         /* the innermost that it is in, an index into graph->loops */
+    uint32_t each_depth;   /* how many each joins it stands behind, itself counted */
+    uint32_t frame_depth;  /* these, and the overlapping loops around it */
+    uint32_t export_depth; /* outermost frame in which its output is read; frame_depth: its own */
+    uint32_t head_of;      /* the loop that begins with it */
+    uint32_t loops;        /* the loop whose node it is. All three: or GRAPH_NO_LOOP */
 
     const uint32_t *preds; /* node indices, in edge order */
     uint32_t pred_count;
@@ -325,8 +328,9 @@ MUSTCHECK int graph_dead_node(const struct graph *graph, uint32_t node, struct a
 
 /* --- scopes ---
  *
- * Where a token stands: "L#i/M#j", outermost first, loop nodes by index with the iteration; behind an
- * each join "J@P", the join and the predecessor that fired it.
+ * Where a token stands: "L#i/M#j", outermost first, loop nodes by index with the iteration ("L~i" of a
+ * loop that overlaps); behind an each join "J@P", the join and the predecessor that fired it.
+ * Outputs are stored by frame: the scope without its "L#i", so that iterations overwrite one another.
  * A join of the body of a loop that was never entered stands in the scope around it: so a scope is
  * fitted to a node by cutting it where it names a loop that is not around that node.
  */
@@ -345,6 +349,12 @@ int64_t graph_scope_order(const struct graph *graph, struct slice scope);
 int64_t graph_scope_iteration(struct slice scope);
 /* The same scope in the innermost loop's next iteration. */
 void graph_scope_next(struct slice scope, struct buf *out);
+/* Appends the frame of a scope. */
+void graph_scope_frame(struct slice scope, struct buf *out);
+/* How deep the frame is in which `reader` finds the output of `node`: what they have in common. *loop:
+ * the innermost loop around both, or GRAPH_NO_LOOP. */
+uint32_t graph_shared_frame(const struct graph *graph, const struct graph_node *reader,
+                            uint32_t node, uint32_t *loop);
 /* With node ids, as it is shown. */
 void graph_scope_show(const struct graph *graph, struct slice scope, struct buf *out);
 

@@ -156,23 +156,16 @@ static void check_rules(struct bodies *b, uint32_t index)
     }
 }
 
-/* Whoever loses at such a join runs on while the loop goes back, and would miss what its own iteration
- * had made. */
-static void check_joins(struct bodies *b, uint32_t index)
+/* Who loses at a join of the body runs on when the loop has gone back: then each iteration keeps its
+ * outputs to itself. The head's predecessors are outside. */
+static void find_losers(struct bodies *b, uint32_t index)
 {
-    const struct graph_loop *loop = &b->loops[index];
-    struct compiler *c = b->c;
-    for (uint32_t n = 0; n < c->graph->node_count; n++) {
-        const struct graph_node *node = &c->graph->nodes[n];
-        const bool loses =
-            (node->join == JOIN_ANY || node->join == JOIN_COUNT) && node->need < node->pred_count;
-        struct path list = path_key(NULL, SLICE("nodes")), place = path_index(&list, n);
-        struct path member = path_key(&place, SLICE("join"));
-        /* The head's predecessors are outside; inner loops speak for their own bodies. */
-        if (loses && has_bit(b->bits[index], n) && n != loop->head && node->loop == index)
-            report_error(c, c->nodes[n].join, &member,
-                         "a join in the body of a loop that does not wait for all: not supported "
-                         "yet");
+    struct graph_loop *loop = &b->loops[index];
+    for (uint32_t n = 0; n < b->c->graph->node_count; n++) {
+        const struct graph_node *node = &b->c->graph->nodes[n];
+        if ((node->join == JOIN_ANY || node->join == JOIN_COUNT) && node->need < node->pred_count &&
+            n != loop->head && has_bit(b->bits[index], n))
+            loop->overlaps = true;
     }
 }
 
@@ -300,24 +293,53 @@ int loops_pass(struct compiler *c)
     if (nest(&b) != 0)
         return -1;
     for (uint32_t i = 0; i < b.count; i++)
-        check_joins(&b, i);
+        find_losers(&b, i);
     return list_bodies(&b);
 }
 
-/* --- for names: who is common, what is kept --- */
+/* --- for names: what is common, what is kept, where it is kept --- */
 
 uint32_t loops_common(const struct graph *graph, uint32_t one, uint32_t other)
 {
-    uint32_t a = graph->nodes[one].loop, b = graph->nodes[other].loop;
-    while (a != b) {
-        const uint32_t depth_a = a == GRAPH_NO_LOOP ? 0 : graph->loops[a].depth;
-        const uint32_t depth_b = b == GRAPH_NO_LOOP ? 0 : graph->loops[b].depth;
-        if (depth_a >= depth_b)
-            a = graph->loops[a].parent;
-        else
-            b = graph->loops[b].parent;
+    uint32_t loop;
+    (void)graph_shared_frame(graph, &graph->nodes[one], other, &loop);
+    return loop;
+}
+
+void loops_frames(struct compiler *c)
+{
+    for (uint32_t n = 0; n < c->graph->node_count; n++) {
+        struct graph_node *node = &c->graph_nodes[n];
+        node->frame_depth = node->each_depth;
+        for (uint32_t l = node->loop; l != GRAPH_NO_LOOP; l = c->graph->loops[l].parent)
+            node->frame_depth += c->graph->loops[l].overlaps;
+        node->export_depth = node->frame_depth;
     }
-    return a;
+}
+
+/* Who is read from outside of an overlapping loop has its output there too. */
+static void export_to(struct compiler *c, const struct graph_node *reader, const uint32_t *nodes,
+                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t loop;
+        struct graph_node *node = &c->graph_nodes[nodes[i]];
+        const uint32_t depth = reader ? graph_shared_frame(c->graph, reader, nodes[i], &loop)
+                                      : node->each_depth; /* the output mapping */
+        if (depth < node->export_depth)
+            node->export_depth = depth;
+    }
+}
+
+static void find_exports(struct compiler *c)
+{
+    for (uint32_t n = 0; n < c->graph->node_count; n++) {
+        const struct graph_node *node = &c->graph->nodes[n];
+        export_to(c, node, node->preds, node->pred_count);
+        export_to(c, node, node->reads, node->read_count);
+        export_to(c, node, node->reads_previous, node->read_previous_count);
+    }
+    export_to(c, NULL, c->graph->output_reads, c->graph->output_read_count);
 }
 
 /* What was named, as a bit per node and loop; then lists. */
@@ -339,6 +361,7 @@ int loops_keep(struct compiler *c, uint32_t loop, uint32_t node)
 
 int loops_end(struct compiler *c)
 {
+    find_exports(c);
     for (uint32_t i = 0; i < c->graph->loop_count; i++) {
         struct graph_loop *loop = &c->loops[i];
         if (loops_keep(c, i, loop->node) != 0) /* the head's next input */

@@ -12,7 +12,14 @@ static uint32_t component_node(struct slice component, char sign)
     return i > 0 && i < component.len && component.ptr[i] == sign ? node : UINT32_MAX;
 }
 
-static uint32_t component_loop(struct slice component) { return component_node(component, '#'); }
+/* The loop node of one component. */
+static uint32_t component_loop(struct slice component)
+{
+    const uint32_t node = component_node(component, '#');
+    return node != UINT32_MAX ? node : component_node(component, '~');
+}
+
+static char loop_sign(const struct graph_loop *loop) { return loop->overlaps ? '~' : '#'; }
 
 /* J@P; false when it is none. */
 static bool component_each(struct slice component, uint32_t *join, uint32_t *from)
@@ -64,7 +71,8 @@ void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t f
     const uint32_t loop = graph->nodes[node].head_of;
     buf_slice_append(out, fitted);
     if (loop != GRAPH_NO_LOOP)
-        buf_printf(out, "%s%u#1", fitted.len > 0 ? "/" : "", graph->loops[loop].node);
+        buf_printf(out, "%s%u%c1", fitted.len > 0 ? "/" : "", graph->loops[loop].node,
+                   loop_sign(&graph->loops[loop]));
     else if (graph->nodes[node].join == JOIN_EACH && from != UINT32_MAX)
         buf_printf(out, "%s%u@%u", fitted.len > 0 ? "/" : "", node, from);
 }
@@ -89,12 +97,19 @@ int64_t graph_scope_order(const struct graph *graph, struct slice scope)
     return order;
 }
 
-int64_t graph_scope_iteration(struct slice scope)
+/* Where the last component's iteration begins; 0 when it is none of a loop. */
+static size_t iteration_at(struct slice scope)
 {
     size_t at = scope.len;
-    while (at > 0 && scope.ptr[at - 1] != '#' && scope.ptr[at - 1] != '/')
+    while (at > 0 && scope.ptr[at - 1] >= '0' && scope.ptr[at - 1] <= '9')
         at--;
-    if (at == 0 || scope.ptr[at - 1] != '#')
+    return at > 0 && (scope.ptr[at - 1] == '#' || scope.ptr[at - 1] == '~') ? at : 0;
+}
+
+int64_t graph_scope_iteration(struct slice scope)
+{
+    size_t at = iteration_at(scope);
+    if (at == 0)
         return 0;
     int64_t iteration = 0;
     for (; at < scope.len && scope.ptr[at] >= '0' && scope.ptr[at] <= '9'; at++)
@@ -104,11 +119,45 @@ int64_t graph_scope_iteration(struct slice scope)
 
 void graph_scope_next(struct slice scope, struct buf *out)
 {
-    size_t at = scope.len;
-    while (at > 0 && scope.ptr[at - 1] != '#')
-        at--;
-    buf_append(out, scope.ptr, at);
+    buf_append(out, scope.ptr, iteration_at(scope));
     buf_int(out, graph_scope_iteration(scope) + 1);
+}
+
+void graph_scope_frame(struct slice scope, struct buf *out)
+{
+    bool first = true;
+    for (size_t at = 0; at < scope.len;) {
+        const char *slash = memchr(scope.ptr + at, '/', scope.len - at);
+        const size_t end = slash ? (size_t)(slash - scope.ptr) : scope.len;
+        if (!memchr(scope.ptr + at, '#', end - at)) {
+            if (!first)
+                buf_char(out, '/');
+            buf_append(out, scope.ptr + at, end - at);
+            first = false;
+        }
+        at = end + 1;
+    }
+}
+
+uint32_t graph_shared_frame(const struct graph *graph, const struct graph_node *reader,
+                            uint32_t node, uint32_t *loop)
+{
+    uint32_t a = reader->loop, b = graph->nodes[node].loop;
+    while (a != b) {
+        const uint32_t depth_a = a == GRAPH_NO_LOOP ? 0 : graph->loops[a].depth;
+        const uint32_t depth_b = b == GRAPH_NO_LOOP ? 0 : graph->loops[b].depth;
+        if (depth_a >= depth_b)
+            a = graph->loops[a].parent;
+        else
+            b = graph->loops[b].parent;
+    }
+    *loop = a;
+    uint32_t depth = graph->nodes[node].each_depth;
+    if (depth > reader->each_depth)
+        depth = reader->each_depth;
+    for (; a != GRAPH_NO_LOOP; a = graph->loops[a].parent)
+        depth += graph->loops[a].overlaps;
+    return depth;
 }
 
 void graph_scope_show(const struct graph *graph, struct slice scope, struct buf *out)
@@ -118,13 +167,14 @@ void graph_scope_show(const struct graph *graph, struct slice scope, struct buf 
         const size_t end = slash ? (size_t)(slash - scope.ptr) : scope.len;
         struct slice component = slice_of(scope.ptr + at, end - at);
         const uint32_t node = component_loop(component);
-        const char *hash = memchr(component.ptr, '#', component.len);
+        const size_t iteration = iteration_at(component);
         uint32_t join, from;
         if (at > 0)
             buf_char(out, '/');
-        if (node < graph->node_count && hash) {
+        if (node < graph->node_count && iteration > 0) {
             buf_slice_append(out, graph->nodes[node].id);
-            buf_append(out, hash, component.len - (size_t)(hash - component.ptr));
+            buf_char(out, '#');
+            buf_append(out, component.ptr + iteration, component.len - iteration);
         } else if (component_each(component, &join, &from) && join < graph->node_count &&
                    from < graph->node_count) {
             buf_slice_append(out, graph->nodes[join].id);

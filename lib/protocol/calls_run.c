@@ -107,23 +107,20 @@ int open_read(const redisReply *reply, struct slice *last_id)
     return last_id->ptr ? 0 : -1;
 }
 
-static void load_row(void *context, uint32_t node, struct slice text)
+static void load_row(void *context, struct slice name, struct slice text)
 {
     struct command *command = context;
-    command_arg_int(command, node);
+    command_arg(command, name);
     command_arg(command, text);
 }
 
 void load_build(struct command *command, uint16_t partition, struct slice epoch,
                 const struct graph *graph, struct arena *arena)
 {
-    uint32_t rows = 0;
-    for (uint32_t node = 0; node < graph->node_count; node++)
-        rows += graph->nodes[node].pred_count >= 2;
     command_begin_script(command, SCRIPT_LOAD, partition);
     command_arg(command, epoch);
     command_arg_str(command, graph->digest);
-    command_arg_int(command, rows);
+    command_arg_int(command, join_table_size(graph));
     if (join_table_rows(graph, arena, load_row, command))
         command->args.failed = true;
 }

@@ -78,7 +78,8 @@ static void add_node(struct buf *list, uint32_t node)
     buf_uint(list, node);
 }
 
-/* kept;dropped outputs;what inner loops keep, dropped */
+/* kept;dropped outputs;what inner loops keep, dropped. Of a loop that overlaps, which leaves its outputs in
+ * their own frame: those that are read outside, with the depth of the outermost frame that has them. */
 void settle_op_back(struct command *command, const struct graph *graph,
                     const struct graph_loop *loop)
 {
@@ -87,15 +88,25 @@ void settle_op_back(struct command *command, const struct graph *graph,
     for (uint32_t i = 0; i < loop->kept_count; i++)
         add_node(&lists, loop->kept[i]);
     buf_char(&lists, ';');
-    for (uint32_t i = 0; i < loop->body_count; i++)
-        add_node(&lists, loop->body[i]);
+    const uint32_t depth = graph->nodes[loop->node].frame_depth;
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &graph->nodes[loop->body[i]];
+        if (!loop->overlaps) {
+            add_node(&lists, node->index);
+        } else if (node->export_depth < depth) {
+            add_node(&lists, node->index);
+            buf_printf(&lists, "^%u", node->export_depth);
+        }
+    }
     buf_char(&lists, ';');
     for (uint32_t i = 0; i < loop->body_count; i++) {
         const struct graph_node *node = &graph->nodes[loop->body[i]];
-        if (node->loops == GRAPH_NO_LOOP || node->index == loop->node)
+        if (node->loops == GRAPH_NO_LOOP || node->index == loop->node || loop->overlaps)
             continue;
-        for (uint32_t k = 0; k < graph->loops[node->loops].kept_count; k++)
+        for (uint32_t k = 0; k < graph->loops[node->loops].kept_count; k++) {
             add_node(&lists, graph->loops[node->loops].kept[k]);
+            buf_printf(&lists, ".%u", node->index);
+        }
     }
     command_arg_str(command, "b");
     command_arg_int(command, loop->node);
@@ -204,12 +215,14 @@ int claim_read(const struct claims *claims, uint32_t index, struct claim *claim)
 void stored_output_write(struct buf *out, const struct stored_output *output)
 {
     buf_char(out, output->failed ? 'f' : 'c');
-    /* The scope's iterations: what stands behind each '#'. */
+    /* The scope's iterations: what stands behind each '#' or '~'. */
     bool inside = false;
     for (size_t i = 0; i < output->scope.len; i++) {
-        inside = output->scope.ptr[i] == '#' || (inside && output->scope.ptr[i] != '/');
+        const char c = output->scope.ptr[i];
+        const bool begins = c == '#' || c == '~';
+        inside = begins || (inside && c != '/');
         if (inside)
-            buf_char(out, output->scope.ptr[i]);
+            buf_char(out, begins ? '#' : c);
     }
     buf_char(out, '|');
     buf_uint(out, output->attempt);

@@ -10,14 +10,28 @@ static void add_index(struct buf *out, uint32_t node, bool *first)
     buf_uint(out, node);
 }
 
-/* A node as `reader` finds its output: one that stands behind fewer each joins keeps it in an outer
- * frame. */
+/* A node as `reader` finds its output: in a frame that both have in common. */
 static void add_read(struct buf *out, const struct graph *graph, const struct graph_node *reader,
                      uint32_t node, bool *first)
 {
+    uint32_t loop;
+    const uint32_t depth = graph_shared_frame(graph, reader, node, &loop);
     add_index(out, node, first);
-    if (graph->nodes[node].each_depth < reader->each_depth)
-        buf_printf(out, "^%u", graph->nodes[node].each_depth);
+    if (depth < reader->frame_depth)
+        buf_printf(out, "^%u", depth);
+}
+
+/* The same in the previous iteration of the innermost loop around both. */
+static void add_previous(struct buf *out, const struct graph *graph,
+                         const struct graph_node *reader, uint32_t node, bool *first)
+{
+    uint32_t loop;
+    const uint32_t depth = graph_shared_frame(graph, reader, node, &loop);
+    invariant(loop != GRAPH_NO_LOOP, "node %u has no previous iteration", node);
+    buf_printf(out, "%sq%u.%u", *first ? "" : ",", node, graph->loops[loop].node);
+    *first = false;
+    if (depth < reader->frame_depth)
+        buf_printf(out, "^%u", depth);
 }
 
 static void add_name(struct buf *out, const char *name, bool *first)
@@ -35,11 +49,8 @@ static void write_extras(struct buf *out, const struct graph *graph, const struc
     bool first = true;
     for (uint32_t i = 0; i < node->read_count; i++)
         add_read(out, graph, node, node->reads[i], &first);
-    for (uint32_t i = 0; i < node->read_previous_count; i++) {
-        buf_str(out, first ? "q" : ",q");
-        buf_uint(out, node->reads_previous[i]);
-        first = false;
-    }
+    for (uint32_t i = 0; i < node->read_previous_count; i++)
+        add_previous(out, graph, node, node->reads_previous[i], &first);
     if (node->reads_context && !has_input)
         add_name(out, "in", &first);
     if (node->reads_run)
@@ -61,8 +72,8 @@ void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node
 
 void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop)
 {
-    buf_char(out, 'q');
-    buf_uint(out, loop->node);
+    bool first = true;
+    add_previous(out, graph, &graph->nodes[loop->head], loop->node, &first);
     buf_char(out, ';');
     write_extras(out, graph, &graph->nodes[loop->head], false);
 }
@@ -86,7 +97,7 @@ void wanted_write_output(struct buf *out, const struct graph *graph)
         add_name(out, "rn", &first);
 }
 
-/* An item's text: a node index, `in`, `rn`, or `p` or `q` and a number. */
+/* An item's text: a node index, `in`, `rn`, `p` and a number, `q5.7`; some with `^` and a depth. */
 static bool parse_item(struct slice text, struct wanted_item *item)
 {
     item->node = 0;
@@ -104,10 +115,11 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
-    /* Behind '^': in which frame it was read, of no interest here. */
-    const char *frame = text.len > 0 ? memchr(text.ptr + 1, '^', text.len - 1) : NULL;
-    if (frame && item->kind == WANTED_NODE)
-        text.len = (size_t)(frame - text.ptr);
+    /* Behind '.' of which loop, behind '^' in which frame: of no interest here. */
+    for (size_t i = 1; i < text.len && item->kind != WANTED_PARKED; i++) {
+        if (text.ptr[i] == '^' || (text.ptr[i] == '.' && item->kind == WANTED_PREVIOUS))
+            text.len = i;
+    }
     if (text.len == 0 || (text.len > 9 && item->kind != WANTED_PARKED))
         return false;
     for (size_t i = 0; i < text.len; i++) {
@@ -203,29 +215,90 @@ static int write_row(struct buf *out, const struct graph *graph, uint32_t node, 
     buf_char(out, '|');
     write_chain(out, graph, outer);
     buf_char(out, '|');
-    if (n->head_of != GRAPH_NO_LOOP)
+    if (n->head_of != GRAPH_NO_LOOP) {
         buf_uint(out, graph->loops[n->head_of].node);
-    else if (n->join == JOIN_EACH)
+        buf_char(out, graph->loops[n->head_of].overlaps ? '~' : '#');
+    } else if (n->join == JOIN_EACH)
         buf_uint(out, n->each_depth - 1); /* the frame of its predecessors */
     return 0;
 }
 
-int join_table_rows(const struct graph *graph, struct arena *arena,
-                    void (*row)(void *context, uint32_t node, struct slice text), void *context)
+/* What an iteration of an overlapping loop leaves in its frame: outputs, previous ones, inner loops. */
+static void write_leavings(struct buf *out, const struct graph *graph,
+                           const struct graph_loop *loop)
 {
-    struct buf text;
+    bool first = true;
+    for (uint32_t i = 0; i < loop->body_count; i++)
+        add_index(out, loop->body[i], &first);
+    buf_char(out, ';');
+    first = true;
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &graph->nodes[loop->body[i]];
+        const struct graph_loop *inner =
+            node->loops == GRAPH_NO_LOOP ? NULL : &graph->loops[node->loops];
+        for (uint32_t k = 0; inner && k < inner->kept_count; k++) {
+            add_index(out, inner->kept[k], &first);
+            buf_printf(out, ".%u", inner->node);
+        }
+    }
+    buf_char(out, ';');
+    first = true;
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &graph->nodes[loop->body[i]];
+        if (node->loops != GRAPH_NO_LOOP && graph->loops[node->loops].overlaps &&
+            node->index != loop->node)
+            add_index(out, node->index, &first);
+    }
+}
+
+static int write_name(struct buf *name, char kind, uint32_t node)
+{
+    buf_reset(name);
+    if (kind)
+        buf_char(name, kind);
+    buf_uint(name, node);
+    return buf_ok(name) ? 0 : -1;
+}
+
+uint32_t join_table_size(const struct graph *graph)
+{
+    uint32_t rows = 0;
+    for (uint32_t node = 0; node < graph->node_count; node++)
+        rows += graph->nodes[node].pred_count >= 2;
+    for (uint32_t i = 0; i < graph->loop_count; i++)
+        rows += graph->loops[i].overlaps;
+    return rows;
+}
+
+int join_table_rows(const struct graph *graph, struct arena *arena,
+                    void (*row)(void *context, struct slice name, struct slice text), void *context)
+{
+    struct buf text, name;
     int result = 0;
     buf_init(&text, 0);
+    buf_init(&name, 0);
     for (uint32_t node = 0; node < graph->node_count && result == 0; node++) {
         if (graph->nodes[node].pred_count < 2)
             continue;
         buf_reset(&text);
-        result = write_row(&text, graph, node, arena);
+        result = write_name(&name, '\0', node);
+        if (result == 0 && (write_row(&text, graph, node, arena) != 0 || !buf_ok(&text)))
+            result = -1;
+        if (result == 0)
+            row(context, buf_slice(&name), buf_slice(&text));
+    }
+    for (uint32_t i = 0; i < graph->loop_count && result == 0; i++) {
+        if (!graph->loops[i].overlaps)
+            continue;
+        buf_reset(&text);
+        write_leavings(&text, graph, &graph->loops[i]);
+        result = write_name(&name, 'l', graph->loops[i].node);
         if (!buf_ok(&text))
             result = -1;
         if (result == 0)
-            row(context, node, buf_slice(&text));
+            row(context, buf_slice(&name), buf_slice(&text));
     }
+    buf_free(&name);
     buf_free(&text);
     return result;
 }

@@ -29,9 +29,11 @@ struct wanted_item {
  * that broke: *bad is set. */
 bool wanted_next(struct slice wanted, size_t *at, struct wanted_item *item, bool *bad);
 
-/* The join table of a graph, row by row (docs/protocol.md, "Join tables"). 0, or -1 without memory. */
+/* How many rows the join table of a graph has. */
+uint32_t join_table_size(const struct graph *graph);
+/* Row by row (docs/protocol.md, "Join tables"). 0, or -1 without memory. */
 MUSTCHECK int join_table_rows(const struct graph *graph, struct arena *arena,
-                              void (*row)(void *context, uint32_t node, struct slice text),
+                              void (*row)(void *context, struct slice name, struct slice text),
                               void *context);
 
 #endif

@@ -22,6 +22,7 @@ struct run {
     uint32_t input_count;
     int64_t started_us;
     bool resumed; /* it waited, and began earlier */
+    bool routing; /* what failed was the choice of its edges */
     struct graph_failure failure;
 };
 
@@ -327,23 +328,6 @@ static bool output_is_read(const struct graph *graph, const struct graph_node *n
     return false;
 }
 
-/* The scope without its loops: iterations overwrite one another. */
-static void write_frame(struct buf *out, struct slice scope)
-{
-    bool first = true;
-    for (size_t at = 0; at < scope.len;) {
-        const char *slash = memchr(scope.ptr + at, '/', scope.len - at);
-        const size_t end = slash ? (size_t)(slash - scope.ptr) : scope.len;
-        if (!memchr(scope.ptr + at, '#', end - at)) {
-            if (!first)
-                buf_char(out, '/');
-            buf_append(out, scope.ptr + at, end - at);
-            first = false;
-        }
-        at = end + 1;
-    }
-}
-
 static int store_output(struct run *run, const struct ledger_execution *record)
 {
     struct token *token = run->token;
@@ -362,7 +346,9 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     buf_char(scratch, 'o');
     buf_slice_append(scratch, token->node);
     buf_char(scratch, '|');
-    write_frame(scratch, token->scope);
+    graph_scope_frame(token->scope, scratch);
+    if (run->node->export_depth < run->node->frame_depth)
+        buf_printf(scratch, "|%u", run->node->export_depth);
     token->result.output_field = keep_scratch(run);
     buf_reset(scratch);
     stored_output_write(scratch, &stored);
@@ -411,8 +397,10 @@ static int go_on(struct run *run, enum route_outcome outcome, struct slice outpu
     struct route route;
     run->values.output = (struct graph_text){.text = output};
     if (route_plan(token->graph, run->node, outcome, token->scope, &run->values, run->by->queues,
-                   &token->arena, &route, &run->failure) != 0)
+                   &token->arena, &route, &run->failure) != 0) {
+        run->routing = true;
         return -1;
+    }
     return conclude(run, outcome, output, error, &route);
 }
 
@@ -525,13 +513,14 @@ static struct slice error_output(struct run *run, struct slice *error)
     return output;
 }
 
-/* What on_error says. A second failure, of the routing, ends the run. */
+/* What on_error says. A failure of the routing only a goto catches; nothing else tries it again. */
 static int handle_failure(struct run *run)
 {
     struct slice error;
-    if (may_retry(run) && retry(run) == 0)
+    if (!run->routing && may_retry(run) && retry(run) == 0)
         return 0;
-    if (!run->node || run->node->on_error == ON_ERROR_FAIL)
+    if (!run->node || run->node->on_error == ON_ERROR_FAIL ||
+        (run->routing && run->node->on_error != ON_ERROR_GOTO))
         return fail(run);
     struct slice output = error_output(run, &error);
     if (!output.ptr)

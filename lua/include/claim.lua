@@ -41,12 +41,12 @@ local function claim_read(index, id, fields)
     for name in gmatch(wanted, '[^,;]+') do
         n = n + 1
         local first = byte(name)
-        if first >= 48 and first <= 57 then
-            local node, depth = match(name, '^(%d+)%^(%d+)$')
-            names[n] = node and 'o' .. node .. '|' .. frame_outer(scope, tonumber(depth))
-                or 'o' .. name .. '|' .. frame_of(scope)
+        if first == 113 or (first >= 48 and first <= 57) then
+            local of, depth = match(name, '^([^%^]+)%^(%d+)$')
+            names[n] = (first == 113 and '' or 'o') .. (of or name) .. '|'
+                .. (of and frame_outer(scope, tonumber(depth)) or frame_of(scope))
         else
-            names[n] = first == 113 and name .. '|' .. frame_of(scope) or name
+            names[n] = name
         end
     end
     local key = prefix .. 'run:' .. run

@@ -7,6 +7,17 @@
 -- An each join (e) fires at every taken arrival, in a scope of its own, `J@P`.
 local join_tables = {} -- digest -> node -> row
 
+-- A row's text, or nil and the refusal.
+local function table_row(digest, name)
+    local key = prefix .. 'g:' .. digest
+    local text = call('HGET', key, name)
+    if not text then
+        -- A table that is there and lacks the row would lack it for ever.
+        return nil, call('EXISTS', key) == 1 and 'bad' or 'load'
+    end
+    return text
+end
+
 local function join_row(digest, node)
     local rows = join_tables[digest]
     if not rows then
@@ -17,18 +28,16 @@ local function join_row(digest, node)
     if row then
         return row
     end
-    local key = prefix .. 'g:' .. digest
-    local text = call('HGET', key, node)
+    local text, refusal = table_row(digest, node)
     if not text then
-        -- A table that is there and lacks the row would lack it for ever.
-        return nil, call('EXISTS', key) == 1 and 'bad' or 'load'
+        return nil, refusal
     end
     local mode, arity, need, queue, predecessors, extras, dead, loops =
         match(text, '^([ake])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)(.*)$')
     if not mode then
         return nil, 'bad'
     end
-    local chain, enter = match(loops, '^|([%d/]*)|(%d*)$')
+    local chain, enter = match(loops, '^|([%d/]*)|(%d*[#~]?)$')
     row = {
         mode = mode, arity = tonumber(arity), need = tonumber(need), queue = queue, extras = extras,
         chain = chain or '', enter = enter or '', predecessors = {}, dead = {},
@@ -39,7 +48,7 @@ local function join_row(digest, node)
         inputs[predecessor] = true
     end
     for extra in gmatch(extras, '[^,]+') do
-        row.overlap = row.overlap or inputs[extra]
+        row.overlap = row.overlap or inputs[match(extra, '^%d+')]
     end
     for dead_node, slot in gmatch(dead, '(%d+)%.(%d+)') do
         row.dead[#row.dead + 1] = dead_node
@@ -56,10 +65,10 @@ local function extras_of(row, inputs)
     end
     local taken, extras = {}, {}
     for i = 1, #inputs do
-        taken[inputs[i]] = true
+        taken[match(inputs[i], '^%d+')] = true
     end
     for extra in gmatch(row.extras, '[^,]+') do
-        if not taken[extra] then
+        if not taken[match(extra, '^%d+')] then
             extras[#extras + 1] = extra
         end
     end
@@ -69,17 +78,22 @@ end
 local function join_fire(row, node, scope, marks, state)
     local wanted = ';'
     if state == 'q' then
-        local inputs, n = {}, 0
+        local inputs, n, outside = {}, 0, ''
+        if sub(row.enter, -1) == '~' then
+            -- The head runs in a frame of its own, and they are outside.
+            local _, parts = string.gsub(frame_of(scope), '[^/]+', '')
+            outside = '^' .. parts
+        end
         for i = 1, row.arity do
             if byte(marks, i) == 116 then
                 n = n + 1
-                inputs[n] = row.predecessors[i]
+                inputs[n] = row.predecessors[i] .. outside
             end
         end
         wanted = concat(inputs, ',') .. ';' .. extras_of(row, inputs)
     end
     if row.enter ~= '' then
-        scope = scope .. (scope == '' and '' or '/') .. row.enter .. '#1'
+        scope = scope .. (scope == '' and '' or '/') .. row.enter .. '1'
     end
     local number = emit(node, scope, row.queue, wanted, state)
     note_join('F' .. node .. ',' .. scope .. ',' .. number .. ',' .. marks)

@@ -34,7 +34,7 @@ local function work_read_plan(first, count, scope)
             end
             work_add(kind, a, b, '', scope)
         elseif kind == 'b' then
-            if not match(a, '^%d+$') or not match(b, '^[%d,]*;[%d,]*;[%d,]*$') then
+            if not match(a, '^%d+$') or not match(b, '^[%d,]*;[%d,^]*;[%d,.]*$') then
                 return nil
             end
             work_add('b', a, b, '', scope)
@@ -72,19 +72,71 @@ local function work_read_stored(number)
     return 'plan'
 end
 
+local function last_iteration(loop, frame)
+    return field('m' .. loop .. '|' .. frame)
+end
+
 -- The next iteration sees what is kept as the previous one's (`q`), and nothing else of this one.
-local function go_back(lists, scope)
+local function go_back(loop, lists, scope)
     local kept, dropped, inner = match(lists, '^([^;]*);([^;]*);(.*)$')
-    local frame = '|' .. frame_of(scope)
-    for node in gmatch(inner, '%d+') do
-        draft.changes['q' .. node .. frame] = false
+    local frame = frame_of(scope)
+    local outer, iteration = match(scope, '^(.-)/?%d+~(%d+)$')
+    local next_frame = frame
+    if outer then
+        -- It overlaps: this iteration's outputs stay in its frame; what the frames around it have of them
+        -- is the last iteration's only.
+        outer = frame_of(outer)
+        for node, depth in gmatch(dropped, '(%d+)%^(%d+)') do
+            each_export(frame, tonumber(depth), last_iteration, function(around)
+                draft.changes['o' .. node .. '|' .. around] = false
+            end)
+        end
+        iteration = format('%.0f', iteration + 1)
+        next_frame = outer .. (outer == '' and '' or '/') .. loop .. '~' .. iteration
+        draft.changes['m' .. loop .. '|' .. outer] = iteration
+    end
+    for name in gmatch(inner, '[%d.]+') do
+        draft.changes['q' .. name .. '|' .. frame] = false
     end
     for node in gmatch(kept, '%d+') do
-        draft.changes['q' .. node .. frame] = field('o' .. node .. frame)
+        draft.changes['q' .. node .. '.' .. loop .. '|' .. next_frame] = field('o' .. node .. '|' .. frame)
     end
-    for node in gmatch(dropped, '%d+') do
-        draft.changes['o' .. node .. frame] = false
+    if not outer then
+        for node in gmatch(dropped, '%d+') do
+            draft.changes['o' .. node .. '|' .. frame] = false
+        end
     end
+end
+
+-- A token of overlapping iterations is gone; with the last one goes what its iteration has left. Returns a
+-- refusal when the join table is missing.
+local function leave_iterations(scope)
+    local refusal
+    count_in(scope, -1)
+    each_overlapping(scope, function(iteration)
+        local name = 'i' .. iteration
+        if refusal or draft.changes[name] ~= 0 then
+            return
+        end
+        draft.changes[name] = false
+        local text, missing = table_row(draft.run.digest, 'l' .. match(iteration, '(%d+)~%d+$'))
+        if not text then
+            refusal = missing
+            return
+        end
+        local frame = '|' .. frame_of(iteration)
+        local outputs, previous, inner = match(text, '^([%d,]*);([%d,.]*);([%d,]*)$')
+        for node in gmatch(outputs, '%d+') do
+            draft.changes['o' .. node .. frame] = false
+        end
+        for pair in gmatch(previous, '[%d.]+') do
+            draft.changes['q' .. pair .. frame] = false
+        end
+        for loop in gmatch(inner, '%d+') do
+            draft.changes['m' .. loop .. frame] = false
+        end
+    end)
+    return refusal
 end
 
 -- Does the work; what is left becomes a continuation token, counted like any other.
@@ -96,7 +148,7 @@ local function work_do()
         if kind == 'e' then
             emit(node, scope, where, work[at + 3], 'q')
         elseif kind == 'b' then
-            go_back(where, scope)
+            go_back(node, where, scope)
         else
             local refusal = arrive(node, where, scope, kind == 't', work_dead)
             if refusal then
@@ -111,7 +163,7 @@ local function work_do()
             local rest = work[i] == 'e' and work[i + 2] .. ',' .. work[i + 3] or work[i + 2]
             lines[#lines + 1] = work[i] .. '\t' .. work[i + 1] .. '\t' .. rest .. '\t' .. work[i + 4] .. '\n'
         end
-        local number = emit('c', '', queue_names['0'], '', 'q')
+        local number = emit('c', draft.scope, queue_names['0'], '', 'q') -- keeps its iterations alive
         draft.changes['c' .. number] = concat(lines)
     end
 end

@@ -82,6 +82,14 @@ local function note_join(text)
     draft.joins = draft.joins == '' and text or draft.joins .. ';' .. text
 end
 
+-- How many live tokens an iteration has, of loops that overlap.
+local function count_in(scope, by)
+    each_overlapping(scope, function(prefix_of)
+        local name = 'i' .. prefix_of
+        draft.changes[name] = (tonumber(field(name)) or 0) + by
+    end)
+end
+
 -- A new token of the run; its entry is written if the run still runs when the call is through.
 local function emit(node, scope, queue, wanted, state)
     queue_key_to_add(queue)
@@ -89,6 +97,9 @@ local function emit(node, scope, queue, wanted, state)
     draft.last = number
     draft.counter = draft.counter + 1
     draft.changes['t' .. number] = node .. '|' .. scope .. '|1|0|0|' .. state
+    if string.find(scope, '~', 1, true) then
+        count_in(scope, 1)
+    end
     emitted_count = emitted_count + 1
     emitted[emitted_count] = {run, queue, number, run.incarnation .. '|' .. node .. '|' .. scope .. '|1', wanted}
     return number

@@ -1,4 +1,8 @@
--- scopes: where a token stands in loops: `L#i/M#j`, outermost first, loop nodes with their iterations.
+-- scopes: where a token stands in loops: `L#i/M~j`, outermost first, loop nodes with their iterations.
+--
+-- `~` marks loops that overlap: an iteration may run on when the next has begun, because a join took only
+-- some of those that lead to it. Such an iteration keeps its outputs to itself, in a frame of its own, until
+-- its last token is gone.
 -- luacheck: push ignore 211
 
 -- A leading part of the scope: what names a loop that is not in the chain (`L/M`) is cut off, with all
@@ -10,7 +14,7 @@ local function scope_fit(scope, chain)
     local kept, at = 0, 1
     local next_loop = gmatch(chain, '[^/]+')
     for component in gmatch(scope, '[^/]+') do
-        local loop = match(component, '^(%d+)#')
+        local loop = match(component, '^(%d+)[#~]')
         if loop and loop ~= next_loop() then
             break
         end
@@ -20,7 +24,7 @@ local function scope_fit(scope, chain)
     return sub(scope, 1, kept)
 end
 
--- Where outputs are stored: the scope without its loops, for iterations overwrite one another.
+-- Where outputs are stored: the scope without its `L#i`, for iterations overwrite one another.
 local function frame_of(scope)
     if not match(scope, '#') then
         return scope
@@ -34,7 +38,7 @@ local function frame_of(scope)
     return concat(frame, '/')
 end
 
--- The outer `depth` parts of the frame: what stands behind fewer each joins.
+-- The outer `depth` parts of the frame.
 local function frame_outer(scope, depth)
     local frame = {}
     for component in gmatch(scope, '[^/]+') do
@@ -43,6 +47,35 @@ local function frame_outer(scope, depth)
         end
     end
     return concat(frame, '/')
+end
+
+-- Calls of(prefix) for each leading part of the scope that is an iteration of an overlapping loop.
+local function each_overlapping(scope, of)
+    local from = 1
+    while true do
+        local stop = string.find(scope, '/', from, true)
+        if string.find(sub(scope, from, stop and stop - 1), '~', 1, true) then
+            of(sub(scope, 1, stop and stop - 1))
+        end
+        if not stop then
+            return
+        end
+        from = stop + 1
+    end
+end
+
+-- Frames around `frame` down to `depth` parts, as long as the iteration that is cut off is the last one
+-- begun of its loop: of(outer frame).
+local function each_export(frame, depth, last_iteration, of)
+    local _, parts = string.gsub(frame, '[^/]+', '')
+    while parts > depth do
+        local outer, loop, iteration = match(frame, '^(.-)/?(%d+)~(%d+)$')
+        if not outer or (last_iteration(loop, outer) or '1') ~= iteration then
+            return
+        end
+        of(outer)
+        frame, parts = outer, parts - 1
+    end
 end
 
 -- Whether `old`, a stored output, is of a younger iteration than `new`: their stamps, `c#2#7|…`.

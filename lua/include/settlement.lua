@@ -71,6 +71,7 @@ local function settle_live(run, i, node, scope, live, has_generation)
     local number, kind = ARGV[i + 2], ARGV[i + 8]
     local operations, budget_before = tonumber(ARGV[i + 10]), budget
     draft_begin(run)
+    draft.scope = scope
     local before, first = draft.counter, draft.last + 1
     draft.changes['t' .. number] = false
     draft.counter = before - 1
@@ -84,16 +85,24 @@ local function settle_live(run, i, node, scope, live, has_generation)
         plan = work_read_plan(i + TOKEN_ARGS, operations, scope)
     end
     local output = ARGV[i + 6]
-    local own_output = output == '' or (kind == 'x' and plan ~= 'park'
-        and output == 'o' .. node .. '|' .. frame_of(scope))
+    local frame = frame_of(scope)
+    local own = 'o' .. node .. '|' .. frame
+    local export = sub(output, 1, #own) == own and sub(output, #own + 1)
+    local own_output = output == '' or (kind == 'x' and plan ~= 'park' and export
+        and (export == '' or match(export, '^|%d+$')))
     if not plan or not own_output or (kind == 'w' and plan ~= 'park')
         or ((plan == 'fail' or plan == 'park') and not has_generation) then
         return 'bad'
     end
     if output ~= '' then
-        local before_it = scope ~= '' and field(output)
+        local before_it = scope ~= '' and field(own)
         if not before_it or not is_younger(before_it, ARGV[i + 7]) then
-            draft.changes[output] = ARGV[i + 7]
+            draft.changes[own] = ARGV[i + 7]
+        end
+        if export ~= '' then
+            each_export(frame, tonumber(sub(export, 2)), last_iteration, function(around)
+                draft.changes['o' .. node .. '|' .. around] = ARGV[i + 7]
+            end)
         end
     end
     if plan == 'fail' then
@@ -105,6 +114,9 @@ local function settle_live(run, i, node, scope, live, has_generation)
         end
     else
         local refusal = work_do()
+        if not refusal and string.find(scope, '~', 1, true) then
+            refusal = leave_iterations(scope)
+        end
         if refusal then
             draft_drop()
             budget = budget_before

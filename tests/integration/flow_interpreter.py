@@ -73,7 +73,7 @@ class Definition:
         for node in self.order:
             before = [self.nodes[p].settled | {p} for p in node.preds]
             if before:
-                meet = node.need is not None and node.need < len(before)
+                meet = node.join == "each" or (node.need is not None and node.need < len(before))
                 node.settled = frozenset.intersection(*before) if meet else frozenset.union(*before)
         self.ancestors = {}
         for node in self.order:

@@ -198,8 +198,7 @@ class RandomFlow:
             arity = len(d.nodes[node["id"]].preds)
             if node["join"] is None:
                 del node["join"]
-                import os
-                if arity > 1 and self.chance(.4) and not (os.environ.get("TMP_NOLOSE") and d.nodes[node["id"]].loops and not d.nodes[node["id"]].head_of):
+                if arity > 1 and self.chance(.4):
                     node["join"] = self.rnd.choice(["all", "any", "any", {"count": self.rnd.randint(1, arity)}])
         self.d = Definition(self.definition)
         for node in self.nodes:

@@ -101,11 +101,12 @@ struct rows {
     char text[4][200];
 };
 
-static void add_row(void *context, uint32_t node, struct slice text)
+static void add_row(void *context, struct slice name, struct slice text)
 {
     struct rows *rows = context;
     assert_true(rows->count < 4 && text.len < sizeof(rows->text[0]));
-    rows->nodes[rows->count] = node;
+    assert_true(name.len == 1);
+    rows->nodes[rows->count] = (uint32_t)(name.ptr[0] - '0');
     memcpy(rows->text[rows->count], text.ptr, text.len);
     rows->text[rows->count++][text.len] = '\0';
 }
