@@ -19,7 +19,7 @@ local rows = {}
 
 local function is_join(text)
     local arity, need, predecessors, loops =
-        match(text, '^[ake]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,^.]*|[%d.,]*(.*)$')
+        match(text, '^[ake]|(%d+)|(%d+)|[^|%s,]+|([%d,]+)|[%w,^.?]*|[%d.,]*(.*)$')
     if not arity or not (loops == '' or match(loops, '^|[%d/]*|%d*[#~]?$')) then
         return false
     end

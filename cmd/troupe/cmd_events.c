@@ -54,7 +54,8 @@ static void write_line(struct buf *out, const struct store_event *event)
         if (event->attempt > 1)
             buf_printf(out, " attempt %u", event->attempt);
     }
-    if (event->result.ptr && slice_eq_str(event->kind, "execution")) {
+    if (event->result.ptr &&
+        (slice_eq_str(event->kind, "execution") || slice_eq_str(event->kind, "retry"))) {
         buf_char(out, ' ');
         text_plain(out, event->result);
     }

@@ -6,7 +6,10 @@
  *   nodes       ids, types, what each type needs
  *   edges       references; merged edges, routes, predecessors, slots
  *   cycle       closing edges, topological order
+ *   loops       bodies, nesting, their rules
+ *   each        regions behind each joins
  *   names       expressions and bindings, with who may name whom (reach)
+ *   frames      where outputs are kept
  *   warnings    what is legal and looks wrong
  *
  * A pass reports what it finds and goes on, so that everything is found at once; it returns -1 only
@@ -73,7 +76,8 @@ struct compiler {
     uint64_t **kept_bits;     /* loops.c */
     bool cyclic;
     uint32_t *topological; /* node indices; valid without cycles */
-    struct reach *reach;   /* made when first needed */
+    struct reach *reach;   /* made when first needed; settled too */
+    struct reach *settled;
 
     /* Who is named, while one node's names are collected. */
     uint32_t *named_stamp; /* per node: == stamp when it need not be listed again */
@@ -145,10 +149,13 @@ MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
 MUSTCHECK int each_pass(struct compiler *c);
 MUSTCHECK int names_pass(struct compiler *c);
+MUSTCHECK int frames_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);
 
 /* True when there is a path from one node to the other; only without cycles. -1 without memory. */
 MUSTCHECK int reach_has(struct compiler *c, uint32_t from, uint32_t to, bool *has);
+/* Whether the node has certainly run or been skipped when the reader runs. */
+MUSTCHECK int reach_settled(struct compiler *c, uint32_t node, uint32_t reader, bool *settled);
 
 /* --- names (names.c) --- */
 

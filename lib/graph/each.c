@@ -4,7 +4,6 @@
  * node of it stands in exactly one such scope, and nothing has to be put together again.
  */
 #include "graph/compile.h"
-#include "graph/loops.h"
 
 struct region {
     struct compiler *c;
@@ -75,6 +74,5 @@ int each_pass(struct compiler *c)
         for (uint32_t i = 0; i < c->graph->node_count; i++)
             c->graph_nodes[i].each_depth += r.in[i];
     }
-    loops_frames(c);
     return 0;
 }

@@ -114,7 +114,7 @@ static int passes(struct compiler *c)
     if (rc <= 0)
         return rc;
     if (nodes_pass(c) != 0 || edges_pass(c) != 0 || cycle_pass(c) != 0 || loops_pass(c) != 0 ||
-        each_pass(c) != 0 || names_pass(c) != 0 || warnings_pass(c) != 0)
+        each_pass(c) != 0 || names_pass(c) != 0 || frames_pass(c) != 0 || warnings_pass(c) != 0)
         return -1;
     return c->findings->errors > c->errors_before ? 0 : canonical_form(c);
 }

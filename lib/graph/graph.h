@@ -188,7 +188,8 @@ struct graph_loop {
     uint32_t body_count;
     const uint32_t *kept; /* whose outputs the next iteration still sees as the previous one's */
     uint32_t kept_count;
-    bool overlaps; /* an iteration may run on when the next has begun: it has losers of joins */
+    const uint32_t *kept_guards; /* as read_guards of a node */
+    bool overlaps;               /* its iterations keep their outputs to themselves (frames.c) */
 };
 
 /* max_attempts 1: none. */
@@ -232,6 +233,8 @@ struct graph_node {
     /* Nodes other than predecessors whose outputs its expressions and bindings name. */
     const uint32_t *reads;
     uint32_t read_count;
+    const uint32_t
+        *read_guards; /* per read: a loop that must have ended, or GRAPH_NO_LOOP; NULL: none */
     const uint32_t *reads_previous; /* of the previous iteration */
     uint32_t read_previous_count;
     bool reads_context; /* names `context` */

@@ -297,49 +297,13 @@ int loops_pass(struct compiler *c)
     return list_bodies(&b);
 }
 
-/* --- for names: what is common, what is kept, where it is kept --- */
+/* --- for names: what is common, what is kept --- */
 
 uint32_t loops_common(const struct graph *graph, uint32_t one, uint32_t other)
 {
     uint32_t loop;
     (void)graph_shared_frame(graph, &graph->nodes[one], other, &loop);
     return loop;
-}
-
-void loops_frames(struct compiler *c)
-{
-    for (uint32_t n = 0; n < c->graph->node_count; n++) {
-        struct graph_node *node = &c->graph_nodes[n];
-        node->frame_depth = node->each_depth;
-        for (uint32_t l = node->loop; l != GRAPH_NO_LOOP; l = c->graph->loops[l].parent)
-            node->frame_depth += c->graph->loops[l].overlaps;
-        node->export_depth = node->frame_depth;
-    }
-}
-
-/* Who is read from outside of an overlapping loop has its output there too. */
-static void export_to(struct compiler *c, const struct graph_node *reader, const uint32_t *nodes,
-                      uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t loop;
-        struct graph_node *node = &c->graph_nodes[nodes[i]];
-        const uint32_t depth = reader ? graph_shared_frame(c->graph, reader, nodes[i], &loop)
-                                      : node->each_depth; /* the output mapping */
-        if (depth < node->export_depth)
-            node->export_depth = depth;
-    }
-}
-
-static void find_exports(struct compiler *c)
-{
-    for (uint32_t n = 0; n < c->graph->node_count; n++) {
-        const struct graph_node *node = &c->graph->nodes[n];
-        export_to(c, node, node->preds, node->pred_count);
-        export_to(c, node, node->reads, node->read_count);
-        export_to(c, node, node->reads_previous, node->read_previous_count);
-    }
-    export_to(c, NULL, c->graph->output_reads, c->graph->output_read_count);
 }
 
 /* What was named, as a bit per node and loop; then lists. */
@@ -361,7 +325,6 @@ int loops_keep(struct compiler *c, uint32_t loop, uint32_t node)
 
 int loops_end(struct compiler *c)
 {
-    find_exports(c);
     for (uint32_t i = 0; i < c->graph->loop_count; i++) {
         struct graph_loop *loop = &c->loops[i];
         if (loops_keep(c, i, loop->node) != 0) /* the head's next input */

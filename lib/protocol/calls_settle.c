@@ -78,15 +78,18 @@ static void add_node(struct buf *list, uint32_t node)
     buf_uint(list, node);
 }
 
-/* kept;dropped outputs;what inner loops keep, dropped. Of a loop that overlaps, which leaves its outputs in
+/* kept;dropped outputs;what inner loops keep and how far they were, dropped. Of a loop that overlaps, which leaves its outputs in
  * their own frame: those that are read outside, with the depth of the outermost frame that has them. */
 void settle_op_back(struct command *command, const struct graph *graph,
                     const struct graph_loop *loop)
 {
     struct buf lists;
     buf_init(&lists, COMMAND_MAX_BYTES);
-    for (uint32_t i = 0; i < loop->kept_count; i++)
+    for (uint32_t i = 0; i < loop->kept_count; i++) {
         add_node(&lists, loop->kept[i]);
+        if (loop->kept_guards[i] != GRAPH_NO_LOOP)
+            buf_printf(&lists, "?%u", graph->loops[loop->kept_guards[i]].node);
+    }
     buf_char(&lists, ';');
     const uint32_t depth = graph->nodes[loop->node].frame_depth;
     for (uint32_t i = 0; i < loop->body_count; i++) {
@@ -106,6 +109,10 @@ void settle_op_back(struct command *command, const struct graph *graph,
         for (uint32_t k = 0; k < graph->loops[node->loops].kept_count; k++) {
             add_node(&lists, graph->loops[node->loops].kept[k]);
             buf_printf(&lists, ".%u", node->index);
+        }
+        if (graph->loops[node->loops].overlaps) {
+            buf_str(&lists, lists.data[lists.len - 1] == ';' ? "m" : ",m");
+            buf_uint(&lists, node->index);
         }
     }
     command_arg_str(command, "b");

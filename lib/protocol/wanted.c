@@ -10,13 +10,21 @@ static void add_index(struct buf *out, uint32_t node, bool *first)
     buf_uint(out, node);
 }
 
-/* A node as `reader` finds its output: in a frame that both have in common. */
+/* A node as `reader` finds its output: in a frame that both have in common; once the loop `guard` has
+ * ended, if there is one. */
 static void add_read(struct buf *out, const struct graph *graph, const struct graph_node *reader,
-                     uint32_t node, bool *first)
+                     uint32_t node, uint32_t guard, bool *first)
 {
     uint32_t loop;
     const uint32_t depth = graph_shared_frame(graph, reader, node, &loop);
     add_index(out, node, first);
+    if (guard != GRAPH_NO_LOOP) {
+        /* How much of the reader's scope the guarding loop stands in. */
+        uint32_t parts = graph->nodes[node].each_depth;
+        if (loop != GRAPH_NO_LOOP)
+            parts += graph->loops[loop].depth;
+        buf_printf(out, "?%u.%u", graph->loops[guard].node, parts);
+    }
     if (depth < reader->frame_depth)
         buf_printf(out, "^%u", depth);
 }
@@ -48,7 +56,8 @@ static void write_extras(struct buf *out, const struct graph *graph, const struc
 {
     bool first = true;
     for (uint32_t i = 0; i < node->read_count; i++)
-        add_read(out, graph, node, node->reads[i], &first);
+        add_read(out, graph, node, node->reads[i],
+                 node->read_guards ? node->read_guards[i] : GRAPH_NO_LOOP, &first);
     for (uint32_t i = 0; i < node->read_previous_count; i++)
         add_previous(out, graph, node, node->reads_previous[i], &first);
     if (node->reads_context && !has_input)
@@ -65,7 +74,7 @@ void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node
     if (n->pred_count == 0)
         buf_str(out, "in");
     else
-        add_read(out, graph, n, n->preds[0], &first);
+        add_read(out, graph, n, n->preds[0], GRAPH_NO_LOOP, &first);
     buf_char(out, ';');
     write_extras(out, graph, n, n->pred_count == 0);
 }
@@ -97,7 +106,7 @@ void wanted_write_output(struct buf *out, const struct graph *graph)
         add_name(out, "rn", &first);
 }
 
-/* An item's text: a node index, `in`, `rn`, `p` and a number, `q5.7`; some with `^` and a depth. */
+/* An item's text: a node index, `in`, `rn`, `p` and a number, `q5.7`, `5?7.2`; some with `^` and a depth. */
 static bool parse_item(struct slice text, struct wanted_item *item)
 {
     item->node = 0;
@@ -115,9 +124,10 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
-    /* Behind '.' of which loop, behind '^' in which frame: of no interest here. */
+    /* Of which loop, behind which one, in which frame: of no interest here. */
     for (size_t i = 1; i < text.len && item->kind != WANTED_PARKED; i++) {
-        if (text.ptr[i] == '^' || (text.ptr[i] == '.' && item->kind == WANTED_PREVIOUS))
+        const char c = text.ptr[i];
+        if (c == '^' || c == (item->kind == WANTED_PREVIOUS ? '.' : '?'))
             text.len = i;
     }
     if (text.len == 0 || (text.len > 9 && item->kind != WANTED_PARKED))

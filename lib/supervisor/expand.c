@@ -204,6 +204,14 @@ static bool leads_on(const struct ledger_execution *execution)
             memchr(execution->taken.ptr, '1', execution->taken.len) != NULL);
 }
 
+/* An attempt that failed; its token stays live for the next one. */
+static bool is_retried(const struct ledger_execution *execution,
+                       const struct ledger_outcome *outcome)
+{
+    return execution->failed && outcome->delta == 0 && outcome->last < outcome->first &&
+           execution->taken.len == 0 && outcome->status == 'r';
+}
+
 static bool had_choice(const struct graph_node *node)
 {
     if (node->routing != ROUTING_EACH || node->edge_count > 1 || node->when)
@@ -336,8 +344,11 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
     }
     touch(&s->batch, run, entry->slot);
     fold(run, entry, outcome, true);
-    add_event(s, record, hidden ? "output" : "execution", hidden ? NULL : execution,
-              hidden ? -1 : (int64_t)index, SLICE_NONE);
+    add_event(s, record,
+              hidden                           ? "output"
+              : is_retried(execution, outcome) ? "retry"
+                                               : "execution",
+              hidden ? NULL : execution, hidden ? -1 : (int64_t)index, SLICE_NONE);
     if (node) {
         const bool skipped = execution->skipped;
         const struct archive_execution row = {

@@ -576,12 +576,12 @@ static int execute(struct run *run)
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);
+    if (fill_values(run) != 0)
+        return -1;
     if (token->state == 'u')
         return failure_fill(&run->failure, "join_unsatisfied",
                             "too few of its predecessors ran: it needs %u of %u",
                             run->node ? run->node->need : 0, run->node ? run->node->pred_count : 0);
-    if (fill_values(run) != 0)
-        return -1;
     return run->node ? execute_node(run) : execute_mapping(run);
 }
 

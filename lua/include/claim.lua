@@ -37,14 +37,21 @@ local function claim_read(index, id, fields)
         strays = strays + 1
         return nil
     end
-    local names, n = {'h', 't' .. number, 'dg'}, 3
+    local names, n, guards = {'h', 't' .. number, 'dg'}, 3
     for name in gmatch(wanted, '[^,;]+') do
         n = n + 1
         local first = byte(name)
         if first == 113 or (first >= 48 and first <= 57) then
             local of, depth = match(name, '^([^%^]+)%^(%d+)$')
-            names[n] = (first == 113 and '' or 'o') .. (of or name) .. '|'
-                .. (of and frame_outer(scope, tonumber(depth)) or frame_of(scope))
+            local frame = of and frame_outer(scope, tonumber(depth)) or frame_of(scope)
+            of = of or name
+            local node, loop, parts = match(of, '^(%d+)%?(%d+)%.(%d+)$')
+            if node then
+                of = node
+                guards = guards or {}
+                guards[#guards + 1] = {n, loop, scope_outer(scope, tonumber(parts))}
+            end
+            names[n] = (first == 113 and '' or 'o') .. of .. '|' .. frame
         else
             names[n] = name
         end
@@ -60,6 +67,14 @@ local function claim_read(index, id, fields)
     local live = live_field(values[1], values[2], incarnation, identity .. '|')
     if not live or not values[3] then
         return nil
+    end
+    for i = 1, guards and #guards or 0 do
+        local at, loop, around = unpack(guards[i])
+        if not is_over(loop, around, function(name)
+            return call('HGET', key, name)
+        end) then
+            values[at] = false
+        end
     end
     local claim = {index, id, run, number, live, incarnation, values[3], wanted}
     local bytes = #wanted + 200

@@ -76,7 +76,7 @@ local function extras_of(row, inputs)
 end
 
 local function join_fire(row, node, scope, marks, state)
-    local wanted = ';'
+    local wanted = ';' .. row.extras -- its conditions are looked at when its failure is passed over
     if state == 'q' then
         local inputs, n, outside = {}, 0, ''
         if sub(row.enter, -1) == '~' then

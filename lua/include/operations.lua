@@ -34,7 +34,7 @@ local function work_read_plan(first, count, scope)
             end
             work_add(kind, a, b, '', scope)
         elseif kind == 'b' then
-            if not match(a, '^%d+$') or not match(b, '^[%d,]*;[%d,^]*;[%d,.]*$') then
+            if not match(a, '^%d+$') or not match(b, '^[%d,?]*;[%d,^]*;[%d,.m]*$') then
                 return nil
             end
             work_add('b', a, b, '', scope)
@@ -95,11 +95,12 @@ local function go_back(loop, lists, scope)
         next_frame = outer .. (outer == '' and '' or '/') .. loop .. '~' .. iteration
         draft.changes['m' .. loop .. '|' .. outer] = iteration
     end
-    for name in gmatch(inner, '[%d.]+') do
-        draft.changes['q' .. name .. '|' .. frame] = false
+    for name in gmatch(inner, '[^,]+') do
+        draft.changes[(byte(name) == 109 and '' or 'q') .. name .. '|' .. frame] = false
     end
-    for node in gmatch(kept, '%d+') do
-        draft.changes['q' .. node .. '.' .. loop .. '|' .. next_frame] = field('o' .. node .. '|' .. frame)
+    for node, guard in gmatch(kept, '(%d+)%??(%d*)') do
+        local over = guard == '' or is_over(guard, scope, field)
+        draft.changes['q' .. node .. '.' .. loop .. '|' .. next_frame] = over and field('o' .. node .. '|' .. frame)
     end
     if not outer then
         for node in gmatch(dropped, '%d+') do

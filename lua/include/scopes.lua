@@ -78,6 +78,26 @@ local function each_export(frame, depth, last_iteration, of)
     end
 end
 
+-- Whether an overlapping loop that stands in the scope has ended there, or not begun: no token of its last
+-- iteration lives. of(field name)
+local function is_over(loop, scope, of)
+    local iteration = of('m' .. loop .. '|' .. frame_of(scope)) or '1'
+    return not of('i' .. scope .. (scope == '' and '' or '/') .. loop .. '~' .. iteration)
+end
+
+-- The first `count` parts of a scope.
+local function scope_outer(scope, count)
+    local kept = 0
+    for stop in gmatch(scope, '[^/]+()') do
+        if count == 0 then
+            break
+        end
+        count = count - 1
+        kept = stop - 1
+    end
+    return sub(scope, 1, kept)
+end
+
 -- Whether `old`, a stored output, is of a younger iteration than `new`: their stamps, `c#2#7|…`.
 local function is_younger(old, new)
     local next_new = gmatch(match(new, '^%a([#%d]*)|') or '', '%d+')

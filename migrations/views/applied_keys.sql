@@ -7,4 +7,4 @@ select
     delta,
     at as applied_at
 from event_log
-where token is not null;
+where token is not null and kind not in ('wait', 'retry'); -- their tokens live on

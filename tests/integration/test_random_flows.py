@@ -120,7 +120,7 @@ def test_random_flows(stack):
         stack.troupe("deploy", *[stack.write(f.definition) for f in flows[i:i + 50]], status=0)
     submitted = submit(stack, flows)
     cancel(stack, [run for run in submitted if run.cancel == "early"])
-    wait_for(stack, [run for run in submitted if not run.cancel], 240)
+    wait_for(stack, [run for run in submitted if not run.cancel], 120)
     gone = ended(stack)
     cancel(stack, [run for run in submitted if run.cancel and run.id not in gone])
     wait_for(stack, submitted, 60)

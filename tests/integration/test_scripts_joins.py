@@ -62,7 +62,7 @@ def test_any_and_count_fire_once_at_the_deciding_arrival(part, need, taken):
         last = live[need - 1]
         assert fired_at == [(last, "q", ",".join(map(str, live[:need])) + ";in,rn")]
     elif live:
-        assert fired_at == [(2, "u", ";")]
+        assert fired_at == [(2, "u", ";in,rn")]
     else:
         assert fired_at == []
         assert part.head(run)["status"] == "c"
