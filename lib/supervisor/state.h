@@ -65,7 +65,7 @@ struct run {
     bool touched;
     uint16_t slot; /* index of its partition */
     struct archive_run fold;
-    bool dropped;         /* is being removed from the cache */
+    bool dropped; /* is being removed from the cache */
 };
 
 struct runs {
