@@ -1,19 +1,21 @@
 #!lua flags=allow-oom
--- fire: puts parked tokens whose time has come back into their queues. By the partition's owner.
+-- fire: puts parked tokens whose time has come back into their queues, and ends runs whose deadline has
+-- passed. By the partition's owner.
 --
 -- KEYS  1 meta key of the partition
 -- ARGV  epoch, most (timers looked at)
--- reply ok, time in µs, how many fired, when the next is due (ms, or empty) | epoch | hold
+-- reply ok, time in µs, how many timers had an effect, when the next is due (ms, or empty) | epoch | hold
 --
 -- Invariants: a token is put back once: its live field says that it is parked. Timers of runs that are
--- over, or of tokens that are not parked, are dropped. Nothing goes to the ledger: it is no event of the
--- run that its time has come.
+-- over, or of tokens that are not parked, are dropped. That a token's time has come is no event of its
+-- run and does not go to the ledger; a deadline fails the run, once, with its counter at 0.
 --@include base.lua
 --@include partition.lua
 if hold then
     return {'hold'}
 end
 --@include queues.lua
+--@include ledger.lua
 local timers_key = prefix .. 'timers'
 local most = count_arg(2, 'timers')
 if #ARGV ~= 2 or most < 1 or most > 1000 then
@@ -21,9 +23,33 @@ if #ARGV ~= 2 or most < 1 or most > 1000 then
 end
 local due = call('ZRANGEBYSCORE', timers_key, '-inf', now_ms, 'LIMIT', 0, most)
 
-local fired = {}
+-- Whose deadline has passed while it runs: its head is all that changes.
+local overdue = {}
+local function end_run(id)
+    local key = prefix .. 'run:' .. id
+    local h = try('HGET', key, 'h') or ''
+    if h.err and sub(h.err, 1, 9) ~= 'WRONGTYPE' then
+        error(h)
+    end
+    local incarnation, counter, rest, events = match(not h.err and h or '', '^r|(%d+)|(%d+)|(%d+|%d+)|(%d+)$')
+    if incarnation then
+        events = events + 1
+        record('k', #id .. ':' .. id .. '8:deadline0:0:', events .. '|-' .. counter .. '|f')
+        overdue[#overdue + 1] = {key, 'f|' .. incarnation .. '|0|' .. rest .. '|' .. events, id}
+    end
+end
+
+local fired, ending = {}, {}
+for i = 1, #due do
+    local id = match(due[i], '^(.+)/d$')
+    if id then
+        end_run(id)
+        ending[id] = true
+    end
+end
 for i = 1, #due do
     local id, number = match(due[i], '^(.+)/(%d+)$')
+    id = not ending[id] and id
     local key = prefix .. 'run:' .. (id or '')
     local values = id and try('HMGET', key, 'h', 't' .. number, 'p' .. number) or {}
     if values.err and sub(values.err, 1, 9) ~= 'WRONGTYPE' then
@@ -39,6 +65,11 @@ for i = 1, #due do
 end
 
 queues_create()
+ledger_append()
+for i = 1, #overdue do
+    call('HSET', overdue[i][1], 'h', overdue[i][2])
+    try('PUBLISH', 'troupe:completion_events', overdue[i][3]) -- a hint: it may fail, the call may not
+end
 for i = 1, #fired do
     local key, id, number, identity, live, data, wanted, queue = unpack(fired[i])
     if data == '' then
@@ -54,4 +85,4 @@ if #due > 0 then
     call('ZREM', timers_key, unpack(due))
 end
 local next_due = call('ZRANGE', timers_key, 0, 0, 'WITHSCORES')[2]
-return {'ok', now_us, #fired .. '', next_due or ''}
+return {'ok', now_us, #fired + #overdue .. '', next_due or ''}

@@ -3,8 +3,8 @@
 --
 -- KEYS  1 meta key of the partition
 -- ARGV  epoch, run, incarnation, digest, fin (wanted of the hidden last token, or empty), rn (JSON),
---       input (JSON), not_after (unix ms of Redis), caller's part of the record, inbox entry id or
---       empty, n, then n × (node, queue, wanted)
+--       input (JSON), not_after (unix ms of Redis), deadline (unix ms; 0: none), caller's part of the
+--       record, inbox entry id or empty, n, then n × (node, queue, wanted)
 -- reply ok, time in µs, started | exists | ended | late;  epoch | hold
 --
 -- Invariants: no script but this one makes a run hash; without allow-oom, so that Redis refuses it
@@ -20,12 +20,13 @@ end
 --@include queues.lua
 --@include ledger.lua
 local run, incarnation, digest, fin, rn, input = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local not_after, part, inbox, count = count_arg(8, 'not_after'), ARGV[9], ARGV[10], count_arg(11, 'entries')
-if count < 1 or #ARGV ~= 11 + 3 * count or not match(run, '^[%x-]+$') or not match(incarnation, '^[1-9]%d*$')
+local not_after, deadline, part = count_arg(8, 'not_after'), count_arg(9, 'deadline'), ARGV[10]
+local inbox, count = ARGV[11], count_arg(12, 'entries')
+if count < 1 or #ARGV ~= 12 + 3 * count or not match(run, '^[%x-]+$') or not match(incarnation, '^[1-9]%d*$')
     or digest == '' then
     malformed('start')
 end
-local key = prefix .. 'run:' .. run
+local key, timers_key = prefix .. 'run:' .. run, prefix .. 'timers'
 local status = call('HGET', key, 'h') and 'exists' or call('ZSCORE', prefix .. 'ended', run) and 'ended'
 if status then
     if inbox ~= '' then
@@ -43,7 +44,7 @@ local fields = {
 }
 local nodes = {}
 for i = 1, count do
-    local node, queue = ARGV[9 + 3 * i], ARGV[10 + 3 * i]
+    local node, queue = ARGV[10 + 3 * i], ARGV[11 + 3 * i]
     local index, scope = match(node, '^(%d+)|?([^|,;\t\n]*)$') -- a loop's head begins in its scope
     if not index or not match(queue, '^[^%s,|]+$') then
         malformed('entry node')
@@ -59,12 +60,18 @@ for i = 1, count do
     end)
 end
 record('s', part, '1|' .. count)
+if deadline > 0 then
+    call('ZCARD', timers_key) -- its type, before any write
+end
 
 queues_create()
 ledger_append()
 hset_all(key, fields)
+if deadline > 0 then
+    call('ZADD', timers_key, deadline, run .. '/d')
+end
 for i = 1, count do
-    local queue, wanted = ARGV[10 + 3 * i], ARGV[11 + 3 * i]
+    local queue, wanted = ARGV[11 + 3 * i], ARGV[12 + 3 * i]
     call('XADD', queue_key(queue), '*', 'r', run, 'n', i, 'm', incarnation .. '|' .. nodes[i] .. '|1', 'w', wanted)
 end
 return {'ok', now_us, 'started'}

@@ -6,3 +6,6 @@ alter table node_executions add column goes_back boolean not null default false;
 alter table event_log drop constraint event_log_kind_check;
 alter table event_log add constraint event_log_kind_check
     check (kind in ('start', 'execution', 'retry', 'output', 'wait', 'continuation', 'command'));
+
+-- When the run fails with `deadline` unless it has ended; null: never.
+alter table run add column deadline_at timestamptz;

@@ -25,7 +25,8 @@ struct request {
     struct cli *cli;
     struct store *store;
     enum run_mode mode;
-    int64_t timeout_us; /* 0: none */
+    int64_t timeout_us;  /* 0: none */
+    int64_t deadline_ms; /* 0: none */
     struct store_workflow workflow;
     struct slice input;
     struct slice labels;
@@ -35,6 +36,21 @@ struct request {
 };
 
 /* --- the request --- */
+
+/* In microseconds; 0 when it is not given. */
+static int read_seconds(const struct settings *s, const char *name, int64_t *us, struct err *err)
+{
+    const char *text = settings_string(s, name);
+    char *end;
+    *us = 0;
+    if (!text)
+        return 0;
+    double seconds = strtod(text, &end);
+    if (*end || end == text || !isfinite(seconds) || seconds <= 0 || seconds > 1e9)
+        return err_set(err, ERR_USAGE, "--%s: '%s' is not a number of seconds above 0", name, text);
+    *us = (int64_t)(seconds * 1e6);
+    return 0;
+}
 
 static int read_mode(struct request *request, struct err *err)
 {
@@ -46,15 +62,11 @@ static int read_mode(struct request *request, struct err *err)
     request->mode = detach                                                             ? MODE_DETACH
                     : watch || (!wait && request->cli->out.tty && !request->cli->json) ? MODE_WATCH
                                                                                        : MODE_WAIT;
-    const char *timeout = settings_string(s, "timeout");
-    if (timeout) {
-        char *end;
-        double seconds = strtod(timeout, &end);
-        if (*end || end == timeout || !isfinite(seconds) || seconds <= 0 || seconds > 1e9)
-            return err_set(err, ERR_USAGE, "--timeout: '%s' is not a number of seconds above 0",
-                           timeout);
-        request->timeout_us = (int64_t)(seconds * 1e6);
-    }
+    int64_t deadline_us;
+    if (read_seconds(s, "timeout", &request->timeout_us, err) != 0 ||
+        read_seconds(s, "deadline", &deadline_us, err) != 0)
+        return -1;
+    request->deadline_ms = (deadline_us + 999) / 1000;
     return 0;
 }
 
@@ -306,7 +318,8 @@ static int submit(struct request *request)
                                         .partition_count = request->partitions,
                                         .workflow = &request->workflow,
                                         .input = request->input,
-                                        .labels = request->labels};
+                                        .labels = request->labels,
+                                        .deadline_ms = request->deadline_ms};
     if (request->mode != MODE_DETACH && follow_listen(request->store, &err) != 0)
         return cli_fail(request->cli, &err);
     if (store_run_submit(request->store, &submit, &existed, &err) != 0)

@@ -65,6 +65,8 @@ static const struct setting options_run[] = {
     OPTION_FLAG("watch", 0, "wait, and show what happens (default on a terminal)"),
     OPTION_FLAG("detach", 0, "print the run's id and do not wait"),
     OPTION_TIMEOUT(NULL, "stop waiting after that; the run goes on"),
+    OPTION("deadline", 0, SETTING_STRING, NULL, 0, 0, "SECONDS",
+           "the run fails if it has not ended by then"),
     OPTION_OUTPUT,
     OPTIONS_COMMON,
 };
@@ -132,7 +134,7 @@ const struct cli_command cli_commands[] = {
      .run = cmd_deploy},
     {.name = "run",
      .synopsis = "NAME|FILE [--input JSON|@FILE|-] [--id UUID] [--label KEY=VALUE]\n"
-                 "[--wait|--watch|--detach] [--timeout SECONDS]",
+                 "[--wait|--watch|--detach] [--timeout SECONDS] [--deadline SECONDS]",
      .summary = "start a run",
      .details =
          "An argument with a slash, or that ends in .json, .yaml or .yml, is a FILE, which is\n"

@@ -42,6 +42,7 @@ void start_build(struct command *command, const struct start_call *call)
     command_arg(command, call->record.run_json);
     command_arg(command, call->record.input);
     command_arg_int(command, call->not_after_ms);
+    command_arg(command, call->record.deadline_ms);
     buf_reset(&scratch);
     ledger_write_start(&scratch, &call->record);
     command_arg_buf(command, &scratch);

@@ -28,6 +28,7 @@ void ledger_write_start(struct buf *out, const struct ledger_start *start)
     write_netstring(out, start->submitted_us);
     write_netstring(out, start->inbox_id);
     write_netstring(out, start->run_json);
+    write_netstring(out, start->deadline_ms);
 }
 
 void ledger_write_execution(struct buf *out, const struct ledger_execution *execution)
@@ -96,7 +97,7 @@ static bool read_fields(struct slice part, struct slice *fields, uint32_t count)
 static bool read_start(struct slice part, struct ledger_start *start)
 {
     struct slice f[FIELDS_MAX];
-    if (!read_fields(part, f, 9))
+    if (!read_fields(part, f, 10))
         return false;
     *start = (struct ledger_start){.run = f[0],
                                    .workflow = f[1],
@@ -106,7 +107,8 @@ static bool read_start(struct slice part, struct ledger_start *start)
                                    .labels = f[5],
                                    .submitted_us = f[6],
                                    .inbox_id = f[7],
-                                   .run_json = f[8]};
+                                   .run_json = f[8],
+                                   .deadline_ms = f[9]};
     return true;
 }
 

@@ -26,6 +26,7 @@ enum ledger_kind {
 
 struct ledger_start {
     struct slice run, workflow, version, digest, input, labels, submitted_us, inbox_id, run_json;
+    struct slice deadline_ms; /* unix ms; "0": none */
 };
 struct ledger_execution { /* x, o and w */
     struct slice run;

@@ -13,7 +13,7 @@ enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CUR
 #define COPIES(X)                                                                                  \
     X(new_runs, new_run_count,                                                                     \
       "copy run (run_id, partition, workflow, version, digest, input, labels, submitted_at, "      \
-      "inbox_id) from stdin (format binary)")                                                      \
+      "inbox_id, deadline_at) from stdin (format binary)")                                         \
     X(events, event_count,                                                                         \
       "copy event_log (run_id, event, partition, epoch, seq, ordinal, kind, at, token, delta, "    \
       "first_token, last_token, status, node_index, scope, attempt, detail) from stdin "           \
@@ -223,7 +223,7 @@ void archive_add_rejected(struct archive *archive, const struct archive_rejected
 void archive_add_new_run(struct archive *archive, const struct archive_new_run *run)
 {
     struct buf *out = &archive->new_runs;
-    copy_row(out, 9);
+    copy_row(out, 10);
     copy_uuid(out, run->run);
     copy_int4(out, run->partition);
     copy_text(out, run->workflow);
@@ -233,6 +233,7 @@ void archive_add_new_run(struct archive *archive, const struct archive_new_run *
     copy_text(out, run->labels);
     copy_time(out, run->submitted_us);
     copy_text(out, run->inbox_id);
+    copy_time(out, run->deadline_us);
     archive->new_run_count++;
 }
 

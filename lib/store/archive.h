@@ -128,6 +128,7 @@ struct archive_new_run {
     int64_t version;
     uint16_t partition;
     int64_t submitted_us;
+    int64_t deadline_us; /* 0: none */
 };
 void archive_add_new_run(struct archive *archive, const struct archive_new_run *run);
 

@@ -77,7 +77,8 @@ int archive_runs_to_start(struct store *store, struct slice owner, uint32_t most
         store,
         "select r.run_id::text, r.partition, r.workflow, r.version, r.digest,"
         " r.input::text, r.labels::text, " TIME_TO_MICROS(
-            "r.submitted_at") " from run r join partition_state p on p.partition = r.partition"
+            "r.submitted_at") ", coalesce((extract(epoch from r.deadline_at) * 1000)::bigint, 0)"
+                              " from run r join partition_state p on p.partition = r.partition"
                               " where p.owner = $1 and r.events = 0 and r.status = 'queued'"
                               " order by r.submitted_at limit $2::integer",
         &params, err);
@@ -99,6 +100,7 @@ int archive_runs_to_start(struct store *store, struct slice owner, uint32_t most
             .input = result_copy(result, row, 5, arena, &failed),
             .labels = result_copy(result, row, 6, arena, &failed),
             .submitted_us = result_int(result, row, 7),
+            .deadline_ms = result_int(result, row, 8),
         };
     }
     if (failed)

@@ -69,13 +69,14 @@ int store_run_submit(struct store *store, const struct store_submit *submit, boo
     params_text(&params, submit->workflow->digest);
     params_text(&params, submit->input);
     params_text(&params, submit->labels.len > 0 ? submit->labels : SLICE("{}"));
+    params_int(&params, submit->deadline_ms);
     PGresult *result = store_query(
         store,
         "with added as ("
         "  insert into run (run_id, partition, workflow, version, digest, input, labels,"
-        "    submitted_at)"
-        "  values ($1::uuid, $2::integer, $3, $4::bigint, $5, $6::json, $7::json,"
-        "    clock_timestamp())"
+        "    submitted_at, deadline_at)"
+        "  select $1::uuid, $2::integer, $3, $4::bigint, $5, $6::json, $7::json, t.now,"
+        "    t.now + nullif($8::bigint, 0) * interval '1 ms' from clock_timestamp() as t (now)"
         "  on conflict do nothing returning partition)"
         " select pg_notify('troupe_work', partition::text) from added",
         &params, err);

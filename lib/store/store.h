@@ -110,6 +110,7 @@ struct store_submit {
     const struct store_workflow *workflow;
     struct slice input;  /* JSON */
     struct slice labels; /* JSON object of strings */
+    int64_t deadline_ms; /* from now; 0: none */
 };
 /* Accepts a run: a row in status queued, which the partition's owner starts. A row that is there with
  * the same workflow, version and input is fine (*existed); with others ERR_CONFLICT. */
@@ -123,6 +124,7 @@ struct store_run {
     enum run_status status;
     struct slice input, output, error, labels;  /* JSON; ptr NULL: none */
     int64_t submitted_us, started_us, ended_us; /* 0: not yet */
+    int64_t deadline_ms;                        /* unix ms; 0: none */
 };
 /* ERR_NOT_FOUND when there is none. */
 MUSTCHECK int store_run_get(struct store *store, struct slice run_id, struct arena *arena,

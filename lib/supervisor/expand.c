@@ -11,6 +11,9 @@
 static const char error_open_joins[] =
     "{\"code\":\"internal\",\"message\":\"no token was left and joins were still open\"}";
 
+static const char error_deadline[] =
+    "{\"code\":\"deadline\",\"message\":\"it had not ended when its deadline passed\"}";
+
 /* --- runs --- */
 
 static void touch(struct batch *batch, struct run *run, uint16_t slot)
@@ -268,14 +271,16 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
     const struct ledger_start *start = &record->ledger.start;
     const struct entry *entry = &s->batch.entries[record->entry];
     struct run *run = record->run;
-    int64_t version, submitted_us;
+    int64_t version, submitted_us, deadline_ms;
     if (run->stray)
         return 0;
     if (run->recorded && (run_status_final(run->status) || run->events > 0)) {
         become_stray(s, run, entry, "it was started a second time");
         return 0;
     }
-    if (!decimal_i64(start->version, &version) || !decimal_i64(start->submitted_us, &submitted_us))
+    if (!decimal_i64(start->version, &version) ||
+        !decimal_i64(start->submitted_us, &submitted_us) ||
+        !decimal_i64(start->deadline_ms, &deadline_ms))
         return err_set(err, ERR_INTERNAL, "the start of run %s cannot be read", run->id);
     if (!run->graph && run_find_graph(s, run, start->digest, err) != 0)
         return -1;
@@ -292,6 +297,7 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
             .version = version,
             .partition = s->partitions[entry->slot].cursor.partition,
             .submitted_us = submitted_us > 0 ? submitted_us : entry->at_us,
+            .deadline_us = deadline_ms * 1000,
         };
         archive_add_new_run(&s->archive, &new_run);
         run->recorded = true;
@@ -413,7 +419,10 @@ static int expand_command(struct supervisor *s, const struct record *record, str
     touch(&s->batch, run, entry->slot);
     fold(run, entry, &record->ledger.outcome, false);
     add_event(s, record, "command", NULL, -1, command->kind);
-    archive_add_command(&s->archive, command->command_id);
+    if (command->command_id.len > 0) /* nobody asked for a deadline's effect */
+        archive_add_command(&s->archive, command->command_id);
+    if (run->status == RUN_FAILED && slice_eq_str(command->kind, "deadline"))
+        run->fold.error = slice_str(error_deadline);
     if (run->status != RUN_CANCELLED)
         return 0;
     buf_init(&error, ARCHIVE_BUF_BYTES);

@@ -13,12 +13,13 @@ static int build(struct supervisor *s, const struct store_run *run, const struct
                  struct command *command, struct err *err)
 {
     struct graph *graph = graphs_get(s, run->digest, err);
-    char version[DECIMAL_SIZE], submitted[DECIMAL_SIZE];
+    char version[DECIMAL_SIZE], submitted[DECIMAL_SIZE], deadline[DECIMAL_SIZE];
     struct buf run_json;
     if (!graph || publish_graph(s, graph, err) != 0)
         return -1;
     (void)snprintf(version, sizeof version, "%lld", (long long)run->version);
     (void)snprintf(submitted, sizeof submitted, "%lld", (long long)run->submitted_us);
+    (void)snprintf(deadline, sizeof deadline, "%lld", (long long)run->deadline_ms);
     buf_init(&run_json, 0);
     start_write_run_json(&run_json, run->run_id, run->workflow, run->version, redis_now_us(s),
                          run->labels);
@@ -36,7 +37,8 @@ static int build(struct supervisor *s, const struct store_run *run, const struct
                    .labels = run->labels,
                    .submitted_us = slice_str(submitted),
                    .inbox_id = SLICE(""),
-                   .run_json = buf_slice(&run_json)},
+                   .run_json = buf_slice(&run_json),
+                   .deadline_ms = slice_str(deadline)},
     };
     start_build(command, &call);
     bool good = buf_ok(&run_json) && command_ok(command);

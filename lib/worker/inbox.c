@@ -213,10 +213,11 @@ static void start(struct item *item, struct channel *channel, const struct graph
 {
     struct worker *worker = item->inbox->worker;
     const int64_t now_us = worker_redis_us(worker);
-    char version[24], submitted[24];
+    char version[24], submitted[24], deadline[24];
     struct buf run_json;
     (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);
     (void)snprintf(submitted, sizeof(submitted), "%lld", (long long)item->request.submitted_us);
+    (void)snprintf(deadline, sizeof(deadline), "%lld", (long long)item->request.deadline_ms);
     buf_init(&run_json, COMMAND_MAX_BYTES);
     start_write_run_json(&run_json, slice_str(item->request.run), item->request.workflow,
                          item->version, now_us, item->request.labels);
@@ -234,7 +235,8 @@ static void start(struct item *item, struct channel *channel, const struct graph
                                                 .labels = item->request.labels,
                                                 .submitted_us = slice_str(submitted),
                                                 .inbox_id = item->request.entry_id,
-                                                .run_json = buf_slice(&run_json)}});
+                                                .run_json = buf_slice(&run_json),
+                                                .deadline_ms = slice_str(deadline)}});
     item->partition = channel->partition;
     if (buf_ok(&run_json) && command_ok(&worker->command)) {
         item->under_way = worker_send(worker, on_started, item);

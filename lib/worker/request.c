@@ -3,6 +3,7 @@
 #include "base/sha256.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
+#include "protocol/decimal.h"
 #include "protocol/redis.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@ enum {
     SHOWN_BYTES = 80,
     JSON_VALUE_BYTES = 16 << 10,
 };
+
+/* Ten years. */
+#define DEADLINE_MAX_MS INT64_C(315360000000)
 
 /* Of the ids that are derived; never to be changed. */
 static const struct uuid name_space = {{0x8f, 0x1d, 0x1c, 0x5e, 0x0b, 0x6a, 0x4f, 0x3d, 0x9a, 0x57,
@@ -134,6 +138,19 @@ static void read_dedup_key(struct request *request, struct slice value, size_t m
     request->dedup_key = value;
 }
 
+/* Counted from when the request was made. */
+static void read_deadline(struct request *request, struct slice value, size_t most)
+{
+    int64_t ms;
+    (void)most;
+    if (!decimal_i64(value, &ms) || ms < 1 || ms > DEADLINE_MAX_MS) {
+        request_refuse(request, "deadline_ms: '%.*s' is no number of milliseconds from 1 to %lld",
+                       SLICE_ARG(utf8_cut(value, SHOWN_BYTES)), (long long)DEADLINE_MAX_MS);
+        return;
+    }
+    request->deadline_ms = request->submitted_us / 1000 + ms;
+}
+
 static void not_supported(struct request *request, const char *name)
 {
     request_refuse(request, "%s: not supported yet", name);
@@ -143,9 +160,9 @@ static const struct {
     const char *name;
     void (*read)(struct request *request, struct slice value, size_t most); /* NULL: not built */
 } known[] = {
-    {"workflow", read_workflow}, {"input", read_input},   {"run_id", read_run_id},
-    {"version", read_version},   {"labels", read_labels}, {"dedup_key", read_dedup_key},
-    {"priority", NULL},          {"deadline_ms", NULL},
+    {"workflow", read_workflow}, {"input", read_input},          {"run_id", read_run_id},
+    {"version", read_version},   {"labels", read_labels},        {"dedup_key", read_dedup_key},
+    {"priority", NULL},          {"deadline_ms", read_deadline},
 };
 
 static void unknown_field(struct request *request, struct slice name)

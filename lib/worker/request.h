@@ -28,6 +28,7 @@ struct request {
     struct arena arena;
     struct slice entry_id;
     int64_t submitted_us; /* when the entry was added */
+    int64_t deadline_ms;  /* unix ms; 0: none */
     struct request_field *fields;
     uint32_t field_count;
 

@@ -15,5 +15,6 @@ select
     (extract(epoch from ended_at - started_at) * 1000)::bigint as duration_ms,
     partition,
     digest,
-    incarnation
+    incarnation,
+    deadline_at
 from run;

@@ -134,12 +134,12 @@ class Partition:
         return self.call("open", 1, 16, *self.queues)[0]
 
     def start(self, run, entries, digest="d1", fin="", inbox="", part=None, incarnation=1,
-              not_after=FAR, data='{"x":1}'):
+              not_after=FAR, data='{"x":1}', deadline=0):
         """entries: [(node, queue, wanted)]"""
         flat = [x for e in entries for x in e]
         part = part or "".join("%d:%s" % (len(x), x) for x in (run, "w", "1", digest, data, "{}",
-                                                                 "0", inbox, '{"id":1}'))
-        return self.call("start", run, incarnation, digest, fin, '{"id":1}', data, not_after, part,
+                                                                 "0", inbox, '{"id":1}', str(deadline)))
+        return self.call("start", run, incarnation, digest, fin, '{"id":1}', data, not_after, deadline, part,
                          inbox, len(entries), *flat)[0]
 
     def hello(self, consumer, limit=100, origin="", lease=60000, queues=None):

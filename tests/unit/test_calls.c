@@ -347,15 +347,16 @@ static void test_start(void **state UNUSED)
                                                .labels = SLICE("{}"),
                                                .submitted_us = SLICE("0"),
                                                .inbox_id = SLICE("5-5"),
-                                               .run_json = SLICE("{}")}};
+                                               .run_json = SLICE("{}"),
+                                               .deadline_ms = SLICE("0")}};
     struct command command;
     struct buf expected;
     command_init(&command);
     buf_init(&expected, 0);
     start_build(&command, &call);
     buf_printf(&expected,
-               "[1][troupe:{4}:meta][3][r][1][%s][;2][{}][7][99]"
-               "[1:r1:w1:164:%s1:72:{}1:03:5-52:{}][5-5][2][0][default][in;][1][default][in;]",
+               "[1][troupe:{4}:meta][3][r][1][%s][;2][{}][7][99][0]"
+               "[1:r1:w1:164:%s1:72:{}1:03:5-52:{}1:0][5-5][2][0][default][in;][1][default][in;]",
                graph->digest, graph->digest);
     assert_args(&command, SCRIPT_START, expected.data);
 
