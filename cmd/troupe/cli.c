@@ -90,7 +90,7 @@ static int read_all(int fd, const char *path, size_t most_bytes, struct buf *con
 {
     for (;;) {
         if (!buf_reserve(content, READ_STEP_BYTES))
-            return err_set(err, ERR_LIMIT, "%s is larger than %zu MiB", path, most_bytes >> 20);
+            return err_set(err, ERR_LIMIT, "not enough memory for %s", path);
         ssize_t got = read(fd, content->data + content->len, READ_STEP_BYTES);
         if (got < 0 && errno == EINTR)
             continue;
@@ -101,7 +101,7 @@ static int read_all(int fd, const char *path, size_t most_bytes, struct buf *con
         content->len += (size_t)got;
         content->data[content->len] = '\0';
         if (content->len > most_bytes)
-            return err_set(err, ERR_LIMIT, "%s is larger than %zu MiB", path, most_bytes >> 20);
+            return err_set(err, ERR_INVALID, "%s is larger than %zu MiB", path, most_bytes >> 20);
     }
 }
 

@@ -89,11 +89,15 @@ static int read_input(struct request *request, struct err *err)
     const char *what = "--input";
     if (given && (given[0] == '@' || strcmp(given, "-") == 0)) {
         what = given[0] == '@' ? given + 1 : "stdin";
-        if (file_read(given[0] == '@' ? given + 1 : "-", INPUT_BYTES_MOST, arena, &text, err) != 0)
+        if (file_read(given[0] == '@' ? given + 1 : "-", INPUT_BYTES_MOST, arena, &text, err) !=
+            0) {
+            if (err->code == ERR_INVALID) /* too large: of an input, a matter of usage */
+                err->code = ERR_USAGE;
             return -1;
+        }
     }
     if (text.len > INPUT_BYTES_MOST)
-        return err_set(err, ERR_LIMIT, "--input is larger than %d MiB", INPUT_BYTES_MOST >> 20);
+        return err_set(err, ERR_USAGE, "--input is larger than %d MiB", INPUT_BYTES_MOST >> 20);
     if (check_json(what, text, arena, err) != 0)
         return -1;
     request->input = text;

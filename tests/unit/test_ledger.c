@@ -52,7 +52,8 @@ static void test_start(void **state UNUSED)
                                        .run_json = SLICE("{\"id\":1}"),
                                        .deadline_ms = SLICE("0")};
     ledger_write_start(&part, &start);
-    assert_string_equal(part.data, "5:run-13:a:b1:32:dd13:{\"x\":\"3:abc\"}2:{}1:00:8:{\"id\":1}1:0");
+    assert_string_equal(part.data,
+                        "5:run-13:a:b1:32:dd13:{\"x\":\"3:abc\"}2:{}1:00:8:{\"id\":1}1:0");
     append_record(&body, 's', buf_slice(&part), "1|12");
     struct ledger_record record = read_one(&body);
     assert_int_equal(record.kind, LEDGER_START);
