@@ -18,6 +18,7 @@ struct bodies {
     uint64_t **bits; /* per loop: its body */
     size_t words;
     uint32_t *stack;
+    uint32_t *top; /* per node: a loop */
 };
 
 static bool has_bit(const uint64_t *bits, uint32_t n) { return bits[n / 64] >> n % 64 & 1; }
@@ -100,14 +101,12 @@ static int find_body(struct bodies *b, uint32_t index)
 
 /* --- rules --- */
 
-static void check_edge_out(struct bodies *b, const struct graph_loop *loop, uint32_t edge,
-                           const uint64_t *body)
+static void check_edge_out(struct bodies *b, const struct graph_loop *loop,
+                           const struct graph_edge *e, const uint64_t *body)
 {
     struct compiler *c = b->c;
-    const struct graph_edge *e = &c->graph_edges[edge];
-    const uint32_t draft = c->edge_drafts[edge];
+    const uint32_t draft = c->edge_drafts[e - c->graph_edges];
     struct edge_place place;
-    struct slice own = shown(c->graph->nodes[loop->node].id);
     const bool inside = has_bit(body, e->to);
     if (e->from == loop->node && inside)
         report_error(c, c->edges[draft].ref, edge_place(c, draft, &place),
@@ -117,125 +116,152 @@ static void check_edge_out(struct bodies *b, const struct graph_loop *loop, uint
         report_error(c, c->edges[draft].ref, edge_place(c, draft, &place),
                      "leaves the body of the loop of '%.*s': lead it to the loop node, which alone "
                      "leads out",
-                     SLICE_ARG(own));
+                     SLICE_ARG(shown(c->graph->nodes[loop->node].id)));
 }
 
 /* Every way in goes through the head. */
-static void check_edge_in(struct bodies *b, const struct graph_loop *loop, uint32_t edge,
-                          const uint64_t *body)
+static void report_edge_in(struct bodies *b, const struct graph_loop *loop, uint32_t from,
+                           uint32_t to)
 {
     struct compiler *c = b->c;
-    const struct graph_edge *e = &c->graph_edges[edge];
-    const uint32_t draft = c->edge_drafts[edge];
+    const struct graph_node *source = &c->graph->nodes[from];
+    const struct graph_edge *e = source->edges;
     struct edge_place place;
-    if (!has_bit(body, e->to) || has_bit(body, e->from) || e->to == loop->head)
-        return;
+    while (e->to != to)
+        e++;
+    const uint32_t draft = c->edge_drafts[e - c->graph_edges];
     report_error(c, c->edges[draft].ref, edge_place(c, draft, &place),
                  "leads into the body of the loop of '%.*s' past its head '%.*s'",
                  SLICE_ARG(shown(c->graph->nodes[loop->node].id)),
                  SLICE_ARG(shown(c->graph->nodes[loop->head].id)));
 }
 
-static void check_rules(struct bodies *b, uint32_t index)
+static void check_rules(struct bodies *b, const struct graph_loop *loop, const uint64_t *body)
 {
-    const struct graph_loop *loop = &b->loops[index];
-    const uint64_t *body = b->bits[index];
-    for (uint32_t e = 0; e < b->c->graph->edge_count; e++) {
-        if (has_bit(body, b->c->graph_edges[e].from))
-            check_edge_out(b, loop, e, body);
-        check_edge_in(b, loop, e, body);
-    }
-    /* An entry within the body would be a way in, too. */
-    for (uint32_t n = 0; n < b->c->graph->node_count; n++) {
+    struct compiler *c = b->c;
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &c->graph->nodes[loop->body[i]];
+        for (uint32_t e = 0; e < node->edge_count; e++)
+            check_edge_out(b, loop, &node->edges[e], body);
+        if (node->index == loop->head)
+            continue;
+        for (uint32_t p = 0; p < node->pred_count; p++)
+            if (!has_bit(body, node->preds[p]))
+                report_edge_in(b, loop, node->preds[p], node->index);
+        /* An entry within the body would be a way in, too. */
         struct path parts[4];
-        if (has_bit(body, n) && b->c->graph->nodes[n].entry && n != loop->head)
-            report_error(b->c, b->c->nodes[n].ref, loop_path(n, NULL, parts)->parent,
+        if (node->entry)
+            report_error(c, c->nodes[node->index].ref, loop_path(node->index, NULL, parts)->parent,
                          "'%.*s' is an entry in the body of the loop of '%.*s', and not its head",
-                         SLICE_ARG(shown(b->c->graph->nodes[n].id)),
-                         SLICE_ARG(shown(b->c->graph->nodes[loop->node].id)));
+                         SLICE_ARG(shown(node->id)),
+                         SLICE_ARG(shown(c->graph->nodes[loop->node].id)));
     }
 }
 
 /* Who loses at a join of the body runs on when the loop has gone back: then each iteration keeps its
  * outputs to itself. The head's predecessors are outside. */
-static void find_losers(struct bodies *b, uint32_t index)
+static void find_losers(struct bodies *b, struct graph_loop *loop)
 {
-    struct graph_loop *loop = &b->loops[index];
-    for (uint32_t n = 0; n < b->c->graph->node_count; n++) {
-        const struct graph_node *node = &b->c->graph->nodes[n];
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const struct graph_node *node = &b->c->graph->nodes[loop->body[i]];
         if ((node->join == JOIN_ANY || node->join == JOIN_COUNT) && node->need < node->pred_count &&
-            n != loop->head && has_bit(b->bits[index], n))
+            node->index != loop->head)
             loop->overlaps = true;
     }
 }
 
-static uint32_t body_size(const struct bodies *b, uint32_t index)
-{
-    uint32_t size = 0;
-    for (size_t w = 0; w < b->words; w++)
-        size += (uint32_t)__builtin_popcountll(b->bits[index][w]);
-    return size;
-}
+/* --- nesting --- */
 
-static bool contains(const struct bodies *b, uint32_t outer, uint32_t inner)
-{
-    for (size_t w = 0; w < b->words; w++)
-        if (b->bits[inner][w] & ~b->bits[outer][w])
-            return false;
-    return true;
-}
-
-static bool apart(const struct bodies *b, uint32_t one, uint32_t other)
-{
-    for (size_t w = 0; w < b->words; w++)
-        if (b->bits[one][w] & b->bits[other][w])
-            return false;
-    return true;
-}
-
-static void check_pair(struct bodies *b, uint32_t one, uint32_t other)
+static void check_heads(struct bodies *b)
 {
     struct compiler *c = b->c;
-    const struct graph_loop *l = &b->loops[other];
-    struct path parts[4];
-    struct slice name = shown(c->graph->nodes[b->loops[one].node].id);
-    if (b->loops[one].head == l->head)
-        report_error(c, c->nodes[l->node].loop, loop_path(l->node, "loop_back_to", parts),
-                     "'%.*s' is the head of the loop of '%.*s' already: one loop per head",
-                     SLICE_ARG(shown(c->graph->nodes[l->head].id)), SLICE_ARG(name));
-    else if (!apart(b, one, other) && !contains(b, one, other) && !contains(b, other, one))
-        report_error(c, c->nodes[l->node].loop, loop_path(l->node, NULL, parts),
-                     "its body overlaps that of the loop of '%.*s': loops are nested or apart",
-                     SLICE_ARG(name));
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct graph_loop *l = &b->loops[i];
+        const uint32_t before = b->top[l->head];
+        struct path parts[4];
+        if (before == NO_NODE)
+            b->top[l->head] = i;
+        else
+            report_error(c, c->nodes[l->node].loop, loop_path(l->node, "loop_back_to", parts),
+                         "'%.*s' is the head of the loop of '%.*s' already: one loop per head",
+                         SLICE_ARG(shown(c->graph->nodes[l->head].id)),
+                         SLICE_ARG(shown(c->graph->nodes[b->loops[before].node].id)));
+    }
 }
 
-/* The smallest body around each loop and each node. */
+/* Loops by the size of their bodies, smaller ones first. */
+static void sort_by_size(struct bodies *b, uint32_t *order)
+{
+    uint32_t *counts = b->stack; /* node_count entries: bodies have 1 to node_count nodes */
+    memset(counts, 0, b->c->graph->node_count * sizeof(*counts));
+    for (uint32_t i = 0; i < b->count; i++)
+        counts[b->loops[i].body_count - 1]++;
+    for (uint32_t size = 0, sum = 0; size < b->c->graph->node_count; size++) {
+        const uint32_t count = counts[size];
+        counts[size] = sum;
+        sum += count;
+    }
+    for (uint32_t i = 0; i < b->count; i++)
+        order[counts[b->loops[i].body_count - 1]++] = i;
+}
+
+static void report_overlap(struct bodies *b, uint32_t one, uint32_t other)
+{
+    struct compiler *c = b->c;
+    const struct graph_loop *later = &b->loops[one > other ? one : other];
+    const struct graph_loop *before = &b->loops[one > other ? other : one];
+    struct path parts[4];
+    report_error(c, c->nodes[later->node].loop, loop_path(later->node, NULL, parts),
+                 "its body overlaps that of the loop of '%.*s': loops are nested or apart",
+                 SLICE_ARG(shown(c->graph->nodes[before->node].id)));
+}
+
+/* What stands in this body already stands there whole, or it overlaps. top: per node the outermost loop
+ * seen around it. */
+static void nest_one(struct bodies *b, uint32_t index, uint32_t *seen)
+{
+    struct graph_loop *loop = &b->loops[index];
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        struct graph_node *node = &b->c->graph_nodes[loop->body[i]];
+        if (b->top[node->index] != NO_NODE)
+            seen[b->top[node->index]]++;
+        if (node->loop == GRAPH_NO_LOOP)
+            node->loop = index;
+    }
+    for (uint32_t i = 0; i < loop->body_count; i++) {
+        const uint32_t inner = b->top[loop->body[i]];
+        b->top[loop->body[i]] = index;
+        if (inner == NO_NODE || seen[inner] == 0)
+            continue;
+        if (seen[inner] == b->loops[inner].body_count)
+            b->loops[inner].parent = index;
+        else
+            report_overlap(b, index, inner);
+        seen[inner] = 0;
+    }
+}
+
 static int nest(struct bodies *b)
 {
-    struct graph *graph = b->c->graph;
-    uint32_t *sizes = arena_array(&b->c->scratch, b->count, sizeof(*sizes));
-    if (!sizes)
+    uint32_t *order = arena_array(&b->c->scratch, b->count, sizeof(*order));
+    uint32_t *seen = arena_array(&b->c->scratch, b->count, sizeof(*seen));
+    if (!order || !seen)
         return -1;
+    sort_by_size(b, order);
     for (uint32_t i = 0; i < b->count; i++)
-        sizes[i] = body_size(b, i);
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t parent = NO_NODE;
-        for (uint32_t j = 0; j < b->count; j++)
-            if (j != i && has_bit(b->bits[j], b->loops[i].node) && contains(b, j, i) &&
-                (parent == NO_NODE || sizes[j] < sizes[parent]))
-                parent = j;
-        b->loops[i].parent = parent;
-    }
-    for (uint32_t n = 0; n < graph->node_count; n++) {
-        struct graph_node *node = &b->c->graph_nodes[n];
-        for (uint32_t i = 0; i < b->count; i++)
-            if (has_bit(b->bits[i], n) &&
-                (node->loop == GRAPH_NO_LOOP || sizes[i] < sizes[node->loop]))
-                node->loop = i;
-    }
+        b->loops[i].parent = NO_NODE;
+    memset(b->top, 0xff, b->c->graph->node_count * sizeof(*b->top));
+    for (uint32_t i = 0; i < b->count; i++)
+        nest_one(b, order[i], seen);
+    return 0;
+}
+
+static void measure_depths(struct bodies *b)
+{
     for (uint32_t i = 0; i < b->count; i++) {
         uint32_t depth = 1;
-        for (uint32_t p = b->loops[i].parent; p != NO_NODE; p = b->loops[p].parent)
+        for (uint32_t p = b->loops[i].parent; p != NO_NODE && depth <= GRAPH_MAX_LOOP_DEPTH;
+             p = b->loops[p].parent)
             depth++;
         b->loops[i].depth = depth;
         if (depth > GRAPH_MAX_LOOP_DEPTH) {
@@ -245,21 +271,23 @@ static int nest(struct bodies *b)
                          "loops are nested deeper than %d levels", GRAPH_MAX_LOOP_DEPTH);
         }
     }
-    return 0;
 }
 
 /* Whose outputs an iteration leaves behind. */
-static int list_bodies(struct bodies *b)
+static int list_body(struct bodies *b, uint32_t index)
 {
-    for (uint32_t i = 0; i < b->count; i++) {
-        uint32_t *nodes = arena_array(b->c->arena, body_size(b, i), sizeof(*nodes));
-        if (!nodes)
-            return -1;
-        for (uint32_t n = 0; n < b->c->graph->node_count; n++)
-            if (has_bit(b->bits[i], n))
-                nodes[b->loops[i].body_count++] = n;
-        b->loops[i].body = nodes;
-    }
+    struct graph_loop *loop = &b->loops[index];
+    const uint64_t *bits = b->bits[index];
+    uint32_t size = 0;
+    for (size_t w = 0; w < b->words; w++)
+        size += (uint32_t)__builtin_popcountll(bits[w]);
+    uint32_t *nodes = arena_array(b->c->arena, size, sizeof(*nodes));
+    if (!nodes)
+        return -1;
+    for (size_t w = 0; w < b->words; w++)
+        for (uint64_t left = bits[w]; left; left &= left - 1)
+            nodes[loop->body_count++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
+    loop->body = nodes;
     return 0;
 }
 
@@ -273,8 +301,10 @@ int loops_pass(struct compiler *c)
     b.words = ((size_t)c->graph->node_count + 63) / 64;
     b.bits = arena_array(&c->scratch, b.count, sizeof(uint64_t *));
     b.stack = arena_array(&c->scratch, c->graph->node_count, sizeof(*b.stack));
-    if (!b.bits || !b.stack)
+    b.top = arena_array(&c->scratch, c->graph->node_count, sizeof(*b.top));
+    if (!b.bits || !b.stack || !b.top)
         return -1;
+    memset(b.top, 0xff, c->graph->node_count * sizeof(*b.top));
     for (uint32_t i = 0; i < b.count; i++) {
         const int rc = find_body(&b, i);
         if (rc < 0)
@@ -283,18 +313,20 @@ int loops_pass(struct compiler *c)
     }
     if (broken)
         return 0;
-    for (uint32_t i = 0; i < b.count; i++)
-        check_rules(&b, i);
-    for (uint32_t i = 0; i < b.count; i++)
-        for (uint32_t j = i + 1; j < b.count; j++)
-            check_pair(&b, i, j);
-    if (c->findings->errors > errors)
-        return 0;
+    for (uint32_t i = 0; i < b.count; i++) {
+        if (list_body(&b, i) != 0)
+            return -1;
+        check_rules(&b, &b.loops[i], b.bits[i]);
+    }
+    check_heads(&b);
     if (nest(&b) != 0)
         return -1;
+    measure_depths(&b);
+    if (c->findings->errors > errors)
+        return 0;
     for (uint32_t i = 0; i < b.count; i++)
-        find_losers(&b, i);
-    return list_bodies(&b);
+        find_losers(&b, &b.loops[i]);
+    return 0;
 }
 
 /* --- for names: what is common, what is kept --- */

@@ -109,3 +109,38 @@ def test_no_call_does_more_than_its_bound(stack, shape):
     executed = WIDTH + 3 if shape == "fan_out" else 2
     assert counted == {"completed": executed, **({"skipped": len(definition["nodes"]) - executed}
                                                  if executed == 2 else {})}
+
+
+def loops_in_a_row(count):
+    nodes = [{"id": "n%d" % i, "type": "noop", "loop": {"condition": "iteration < 2", "max_iterations": 3}}
+             for i in range(count)]
+    for i in range(1, count):
+        nodes[i - 1]["loop"]["break_path"] = ["n%d" % i]
+    return {"nodes": nodes}
+
+
+def lattice(count):
+    """Five edges from each node on, a fifth of the joins any, names from afar, a loop every hundred nodes."""
+    nodes = [{"id": "n%d" % i, "type": "noop", "config": {"input": "${has(ctx.n%d) ? 1 : 2}" % (i - 6)} if i > 6
+              else {}} for i in range(count)]
+    edges = []
+    for i in range(count):
+        targets = ["n%d" % k for k in range(i + 1, min(i + 6, count))]
+        if i % 100 == 0 and i:
+            nodes[i]["loop"] = {"condition": "true", "max_iterations": 2, "break_path": targets}
+        else:
+            edges += [{"from": "n%d" % i, "to": t, "condition": "output.x > %d" % i} for t in targets]
+        if i % 5 == 0 and i > 10:
+            nodes[i]["join"] = "any"
+    return {"nodes": nodes, "edges": edges}
+
+
+@pytest.mark.parametrize("made", [loops_in_a_row, lattice])
+def test_large_definitions_compile(stack, made):
+    """Well under a second; what is quadratic takes ten times what is allowed here."""
+    path = stack.write(made(10000))
+    began = time.monotonic()
+    stack.troupe("validate", path, status=0)
+    took = time.monotonic() - began
+    print("%s: %.2f s" % (made.__name__, took))
+    assert took < 10
