@@ -8,7 +8,7 @@ CXX = g++
 PYTHON ?= /usr/bin/python3
 
 PKGS := hiredis libevent_core libevent_extra libevent_pthreads libpq json-c uuid yaml-0.1 \
-        libcrypto re2 zlib
+        libcrypto re2 zlib libedit
 TEST_PKGS := cmocka
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wvla -Wswitch-enum -Wpointer-arith \
@@ -41,4 +41,5 @@ CPPFLAGS += -Ilib $(PKG_CFLAGS)
 # _GNU_SOURCE is empty rather than 1, so that it equals a plain #define in a file; g++ has its own.
 C_FLAGS := -std=gnu17 -D_GNU_SOURCE= $(MODE_FLAGS_$(MODE)) $(C_WARNINGS) $(WERROR_FLAG) $(CFLAGS)
 CXX_FLAGS := -std=gnu++17 $(MODE_FLAGS_$(MODE)) $(CXX_WARNINGS) $(WERROR_FLAG) $(CXXFLAGS)
-LINK_FLAGS := $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
+# A program is linked with what it uses.
+LINK_FLAGS := $(MODE_FLAGS_$(MODE)) -Wl,--as-needed $(LDFLAGS)

@@ -15,7 +15,7 @@ static const struct setting options_cancel[] = {
 static const struct setting options_cel[] = {
     OPTION("with", 0, SETTING_STRING, NULL, 0, 0, "JSON", "an object: its members are variables"),
     OPTION("cases", 0, SETTING_STRING, NULL, 0, 0, "FILE", "run the cases of a file"),
-    OPTION_FLAG("repl", 0, "read expressions line by line (not supported yet)"),
+    OPTION_FLAG("repl", 0, "read expressions line by line"),
     OPTION_OUTPUT,
     OPTIONS_COMMON,
 };
@@ -227,12 +227,15 @@ const struct cli_command cli_commands[] = {
     NOT_YET("recover", "", "rebuild Redis from the record"),
     NOT_YET("schema", "", "the JSON Schema of definitions"),
     {.name = "cel",
-     .synopsis = "EXPR [--with JSON]\n--cases FILE",
+     .synopsis = "EXPR [--with JSON]\n--repl [--with JSON]\n--cases FILE",
      .summary = "evaluate an expression",
-     .details = "Prints the value as JSON; exit status 1 and the error otherwise.\n"
-                "Put -- before an expression that begins with a dash.",
+     .details =
+         "Prints the value as JSON; exit status 1 and the error otherwise.\n"
+         "Put -- before an expression that begins with a dash. --repl reads expressions line\n"
+         "by line, with history and completion on a terminal; :help there says more.",
      .examples = "troupe cel '1 + 2 * 3'\n"
-                 "troupe cel 'output.score >= 80' --with '{\"output\": {\"score\": 85}}'\n",
+                 "troupe cel 'output.score >= 80' --with '{\"output\": {\"score\": 85}}'\n"
+                 "troupe cel --repl --with '{\"items\": [1, 2, 3]}'\n",
      OPTIONS(options_cel),
      .most = 1,
      .run = cmd_cel},

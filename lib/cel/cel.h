@@ -189,6 +189,9 @@ bool cel_is_static_non_bool(const struct cel_program *program);
 /* The checked type as CEL writes it ("int", "list(string)", "dyn"): for messages and tests. */
 struct slice cel_type_text(const struct cel_program *program);
 
+/* The names of all functions and macros; operators are left out. A name may come more than once. */
+void cel_each_function(void (*each)(void *context, struct slice name), void *context);
+
 /* --- evaluation --- */
 
 struct cel_budget {
