@@ -1,8 +1,8 @@
 """troupe cel --repl: from a pipe, and on a terminal with history and completion."""
-import contextlib
 import os
 import pty
 import select
+import termios
 import time
 
 from stack import ROOT
@@ -41,28 +41,28 @@ class Terminal:
         self.text = ""
 
     def wait_for(self, wanted):
-        """Until it is there, and the next line is asked for: what is typed before that may get lost."""
+        """Until it is there, and the next line is asked for: a Ctrl-D from before the line editor has the
+        terminal would be the driver's."""
         until = time.monotonic() + 20
-        while wanted not in self.text or not self.text.endswith("cel> "):
+        while wanted not in self.text or not self.text.endswith("cel> ") or self.is_cooked():
             assert time.monotonic() < until, "%r is not in %r" % (wanted, self.text)
-            if select.select([self.fd], [], [], 1)[0]:
+            if select.select([self.fd], [], [], .01)[0]:
                 self.text += os.read(self.fd, 4096).decode(errors="replace")
+
+    def is_cooked(self):
+        return termios.tcgetattr(self.fd)[3] & termios.ICANON
 
     def send(self, text):
         self.text = ""
-        with contextlib.suppress(OSError):  # it has ended
-            os.write(self.fd, text.encode())
+        os.write(self.fd, text.encode())
 
     def end(self):
-        """Ctrl-D; again when it came while the terminal was between two modes, and was lost."""
-        while True:
-            self.send("\x04")
-            if select.select([self.fd], [], [], 1)[0]:
-                try:
-                    if not os.read(self.fd, 4096):
-                        break
-                except OSError:  # the other side is closed
-                    break
+        self.send("\x04")
+        try:
+            while os.read(self.fd, 4096):
+                pass
+        except OSError:  # the other side is closed
+            pass
         assert os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]) == 0
         os.close(self.fd)
 
