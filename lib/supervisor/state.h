@@ -194,6 +194,10 @@ void graphs_clear(struct graphs *graphs);
 /* --- expand.c --- */
 /* All records of the batch into the archive. */
 MUSTCHECK int expand_batch(struct supervisor *s, struct err *err);
+/* Rows for what was live when runs of the batch failed or were cancelled. */
+MUSTCHECK int expand_cancelled(struct supervisor *s, struct err *err);
+/* A scope with node ids, in the batch's arena. */
+struct slice shown_scope(struct supervisor *s, const struct graph *graph, struct slice scope);
 
 /* What a cancelled run's error is. */
 void cancelled_error_write(struct buf *out, struct slice by);

@@ -1,33 +1,13 @@
 /* execute: one execution, synchronously. */
-#include "worker/execute.h"
 #include "base/json.h"
 #include "exec/exec.h"
 #include "protocol/ledger.h"
 #include "protocol/wanted.h"
+#include "worker/run.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Beside the values themselves: the status, times and names around them. */
-enum { RECORD_EXTRA_BYTES = 64 << 10 };
-
-struct run {
-    const struct execution *by;
-    struct token *token;
-    const struct graph_node *node; /* NULL: the hidden token */
-    struct graph_values values;
-    uint32_t *inputs; /* indices into values.outputs: what the input is made of */
-    uint32_t input_count;
-    int64_t started_us;
-    bool resumed; /* it waited, and began earlier */
-    bool routing; /* what failed was the choice of its edges */
-    struct graph_failure failure;
-};
-
-static bool is_hidden(const struct token *token) { return slice_eq_str(token->node, "o"); }
-static bool is_continuation(const struct token *token) { return slice_eq_str(token->node, "c"); }
 
 /* --- values --- */
 
@@ -146,247 +126,6 @@ static struct slice natural_input(struct run *run)
     return text;
 }
 
-/* --- results --- */
-
-static struct slice identity(struct token *token, bool failed)
-{
-    struct buf text;
-    struct slice kept = SLICE_NONE;
-    buf_init(&text, 4096 + token->scope.len);
-    buf_slice_append(&text, token->node);
-    buf_char(&text, '|');
-    buf_slice_append(&text, token->scope);
-    buf_printf(&text, "|%u|", token->attempt);
-    if (failed)
-        buf_printf(&text, "%u|", token->generation);
-    if (buf_ok(&text))
-        kept = arena_copy(&token->arena, buf_slice(&text));
-    buf_free(&text);
-    return kept;
-}
-
-/* Takes what is in the scratch buffer into the arena. */
-static struct slice keep_scratch(struct run *run)
-{
-    struct buf *scratch = run->by->scratch;
-    return buf_ok(scratch) ? arena_copy(&run->token->arena, buf_slice(scratch)) : SLICE_NONE;
-}
-
-static struct ledger_execution record_of(const struct run *run)
-{
-    const struct token *token = run->token;
-    return (struct ledger_execution){.run = token->run,
-                                     .node = token->node,
-                                     .scope = token->scope,
-                                     .attempt = token->attempt,
-                                     .started_us = run->started_us,
-                                     .ended_us = run->by->now_us(run->by->context),
-                                     .worker = run->by->consumer,
-                                     .taken = SLICE(""),
-                                     .reason = SLICE(""),
-                                     .output = SLICE(""),
-                                     .error = SLICE("")};
-}
-
-static int fail(struct run *run)
-{
-    static const struct route_op fails = {.kind = ROUTE_FAIL};
-    struct token *token = run->token;
-    struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
-    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
-    buf_reset(scratch);
-    failure_write_json(scratch, &run->failure, run->node ? run->node->id : SLICE_NONE,
-                       token->attempt);
-    record.failed = true;
-    record.error = keep_scratch(run);
-    if (!record.error.ptr)
-        return -1;
-    buf_reset(scratch);
-    ledger_write_execution(scratch, &record);
-    token->result =
-        (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
-                              .failed = true,
-                              .identity = identity(token, true),
-                              .output_field = SLICE(""),
-                              .output_value = SLICE(""),
-                              .record = keep_scratch(run),
-                              .ops = &fails,
-                              .op_count = 1};
-    return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
-}
-
-/* --- parking --- */
-
-/* What the token wants without what it was parked with. */
-static struct slice wanted_before(const struct token *token)
-{
-    struct slice wanted = token->wanted;
-    if (token->state != 'f')
-        return wanted;
-    while (wanted.len > 0 && wanted.ptr[wanted.len - 1] != 'p')
-        wanted.len--;
-    if (wanted.len > 0)
-        wanted.len--;
-    if (wanted.len > 0 && wanted.ptr[wanted.len - 1] == ',')
-        wanted.len--;
-    return wanted;
-}
-
-/* The token stays, and waits: with the record of a failed attempt, or of nothing but the waiting. */
-static int park(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
-                int64_t due_ms, uint32_t attempt, struct slice data)
-{
-    struct token *token = run->token;
-    struct buf *scratch = run->by->scratch;
-    struct route_op *op = arena_zalloc(&token->arena, sizeof(*op));
-    if (!op)
-        return failure_fill(&run->failure, "too_large", "out of memory to wait");
-    *op = (struct route_op){.kind = ROUTE_PARK,
-                            .where = token->queue,
-                            .wanted = wanted_before(token),
-                            .due_ms = due_ms,
-                            .attempt = attempt,
-                            .data = arena_copy(&token->arena, data)};
-    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len + record->error.len;
-    buf_reset(scratch);
-    ledger_write_execution(scratch, record);
-    token->result = (struct token_result){.kind = kind,
-                                          .failed = kind != LEDGER_WAIT,
-                                          .identity = token->live,
-                                          .output_field = SLICE(""),
-                                          .output_value = SLICE(""),
-                                          .record = keep_scratch(run),
-                                          .ops = op,
-                                          .op_count = 1};
-    return token->result.record.ptr && op->data.ptr
-               ? 0
-               : failure_fill(&run->failure, "too_large", "out of memory to wait");
-}
-
-static int wait_until(struct run *run, int64_t until_us)
-{
-    struct ledger_execution record = record_of(run);
-    char data[32];
-    int len = snprintf(data, sizeof(data), "d%" PRId64, run->started_us);
-    return park(run, &record, LEDGER_WAIT, (until_us + 999) / 1000, run->token->attempt,
-                slice_of(data, (size_t)len));
-}
-
-/* The pause before the next attempt, in ms. */
-static int64_t retry_pause_ms(const struct graph_retry *retry, uint32_t attempt)
-{
-    double ms = (double)retry->backoff_ms * pow(retry->multiplier, (double)(attempt - 1));
-    if (!(ms <= (double)retry->max_backoff_ms)) /* infinity too */
-        ms = (double)retry->max_backoff_ms;
-    const double random = (double)rand() / RAND_MAX; /* spread is all that it is for */
-    return (int64_t)(ms * (1 + retry->jitter * (2 * random - 1)));
-}
-
-/* What is no fault of the attempt is not tried again. */
-static bool may_retry(const struct run *run)
-{
-    static const char *const final[] = {"join_unsatisfied", "worker_lost", "internal",
-                                        "loop_limit"};
-    if (!run->node || run->token->attempt >= run->node->retry.max_attempts)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(final); i++) {
-        if (strcmp(run->failure.code, final[i]) == 0)
-            return false;
-    }
-    return true;
-}
-
-static int retry(struct run *run)
-{
-    struct token *token = run->token;
-    struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
-    const int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
-    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
-    buf_reset(scratch);
-    failure_write_json(scratch, &run->failure, run->node->id, token->attempt);
-    record.failed = true;
-    record.error = keep_scratch(run);
-    if (!record.error.ptr)
-        return -1;
-    return park(run, &record, LEDGER_EXECUTION,
-                pause_ms > 0 ? (record.ended_us + 999) / 1000 + pause_ms : 0, token->attempt + 1,
-                SLICE(""));
-}
-
-/* Nobody reads the output of a terminal node but an output mapping that names it: the record has it
- * anyway. */
-static bool output_is_read(const struct graph *graph, const struct graph_node *node)
-{
-    if (node->edge_count > 0 || node->loops != GRAPH_NO_LOOP)
-        return true;
-    for (uint32_t i = 0; i < graph->output_read_count; i++) {
-        if (graph->output_reads[i] == node->index)
-            return true;
-    }
-    return false;
-}
-
-static int store_output(struct run *run, const struct ledger_execution *record)
-{
-    struct token *token = run->token;
-    struct buf *scratch = run->by->scratch;
-    const struct stored_output stored = {.failed = record->failed,
-                                         .scope = token->scope,
-                                         .attempt = token->attempt,
-                                         .started_us = record->started_us,
-                                         .ended_us = record->ended_us,
-                                         .json = record->output};
-    token->result.output_field = SLICE("");
-    token->result.output_value = SLICE("");
-    if (!run->node || record->skipped || !output_is_read(token->graph, run->node))
-        return 0;
-    buf_reset(scratch);
-    buf_char(scratch, 'o');
-    buf_slice_append(scratch, token->node);
-    buf_char(scratch, '|');
-    graph_scope_frame(token->scope, scratch);
-    if (run->node->export_depth < run->node->frame_depth)
-        buf_printf(scratch, "|%u", run->node->export_depth);
-    token->result.output_field = keep_scratch(run);
-    buf_reset(scratch);
-    stored_output_write(scratch, &stored);
-    token->result.output_value = keep_scratch(run);
-    return token->result.output_field.ptr && token->result.output_value.ptr ? 0 : -1;
-}
-
-/* A result with a plan: of a completed execution, a failed one that goes on, or a skipped one. */
-static int conclude(struct run *run, enum route_outcome outcome, struct slice output,
-                    struct slice error, const struct route *route)
-{
-    struct token *token = run->token;
-    struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
-    record.failed = outcome == ROUTE_CONTINUES || outcome == ROUTE_GOES_TO;
-    record.skipped = outcome == ROUTE_SKIPPED;
-    record.error = error;
-    record.output = output;
-    record.taken = route->taken;
-    record.reason = route->reason;
-    scratch->cap_bytes = output.len + error.len + route->taken.len + route->reason.len +
-                         token->scope.len + RECORD_EXTRA_BYTES;
-    token->result =
-        (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
-                              .failed = record.failed,
-                              .ops = route->ops,
-                              .op_count = route->op_count};
-    int rc = store_output(run, &record);
-    buf_reset(scratch);
-    ledger_write_execution(scratch, &record);
-    token->result.record = keep_scratch(run);
-    /* A failure counts only from whoever holds the token. */
-    token->result.identity = identity(token, record.failed);
-    if (rc == 0 && token->result.record.ptr && token->result.identity.ptr)
-        return 0;
-    return failure_fill(&run->failure, "too_large", "out of memory for the result");
-}
-
 /* --- what there is to execute --- */
 
 /* Routes and concludes what has been executed, or was not to be. */
@@ -401,7 +140,7 @@ static int go_on(struct run *run, enum route_outcome outcome, struct slice outpu
         run->routing = true;
         return -1;
     }
-    return conclude(run, outcome, output, error, &route);
+    return run_conclude(run, outcome, output, error, &route);
 }
 
 /* `error`: of the first of the taken edges, in their order, that a goto took; null otherwise. */
@@ -435,7 +174,7 @@ static int fill_inputs(struct run *run)
         buf_slice_append(list, run->values.outputs[run->inputs[i]].output.text);
     }
     buf_char(list, ']');
-    run->values.inputs = (struct graph_text){.text = keep_scratch(run)};
+    run->values.inputs = (struct graph_text){.text = run_keep_scratch(run)};
     return run->values.inputs.text.ptr
                ? 0
                : failure_fill(&run->failure, "too_large", "the inputs are larger than %zu bytes",
@@ -483,9 +222,9 @@ static int execute_node(struct run *run)
     if (task.wait_until_us > 0) {
         const int64_t deadline_us = run->started_us + run->node->timeout_ms * 1000;
         if (run->node->timeout_ms == 0 || task.wait_until_us <= deadline_us)
-            return wait_until(run, task.wait_until_us);
+            return run_wait_until(run, task.wait_until_us);
         return task.now_us < deadline_us
-                   ? wait_until(run, deadline_us)
+                   ? run_wait_until(run, deadline_us)
                    : failure_fill(&run->failure, "timeout",
                                   "node '%.*s' took longer than %" PRId64 " ms",
                                   SLICE_ARG(run->node->id), run->node->timeout_ms);
@@ -507,7 +246,7 @@ static struct slice error_output(struct run *run, struct slice *error)
     buf_str(scratch, lead);
     failure_write_json(scratch, &run->failure, run->node->id, run->token->attempt);
     buf_char(scratch, '}');
-    struct slice output = keep_scratch(run);
+    struct slice output = run_keep_scratch(run);
     if (output.ptr)
         *error = slice_of(output.ptr + sizeof(lead) - 1, output.len - sizeof(lead));
     return output;
@@ -517,17 +256,17 @@ static struct slice error_output(struct run *run, struct slice *error)
 static int handle_failure(struct run *run)
 {
     struct slice error;
-    if (!run->routing && may_retry(run) && retry(run) == 0)
+    if (!run->routing && run_may_retry(run) && run_retry(run) == 0)
         return 0;
     if (!run->node || run->node->on_error == ON_ERROR_FAIL ||
         (run->routing && run->node->on_error != ON_ERROR_GOTO))
-        return fail(run);
+        return run_fail(run);
     struct slice output = error_output(run, &error);
     if (!output.ptr)
         return -1;
     const enum route_outcome outcome =
         run->node->on_error == ON_ERROR_GOTO ? ROUTE_GOES_TO : ROUTE_CONTINUES;
-    return go_on(run, outcome, output, error) == 0 ? 0 : fail(run);
+    return go_on(run, outcome, output, error) == 0 ? 0 : run_fail(run);
 }
 
 static int execute_mapping(struct run *run)
@@ -546,10 +285,10 @@ static int execute_mapping(struct run *run)
     if (!buf_ok(scratch))
         return failure_fill(&run->failure, "too_large", "the output is larger than %zu bytes",
                             run->by->max_value_bytes);
-    struct slice output = rc == 0 ? keep_scratch(run) : SLICE_NONE;
+    struct slice output = rc == 0 ? run_keep_scratch(run) : SLICE_NONE;
     if (rc == 0 && !output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
-    return rc == 0 ? conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere) : -1;
+    return rc == 0 ? run_conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere) : -1;
 }
 
 /* NULL, with failure set, when the token names a node that the graph does not have. */
@@ -592,10 +331,10 @@ static int continuation(const struct execution *execution, struct token *token)
     buf_reset(execution->scratch);
     ledger_write_continuation(execution->scratch, token->run);
     token->result = (struct token_result){.kind = LEDGER_CONTINUATION,
-                                          .identity = identity(token, false),
+                                          .identity = run_identity(token, false),
                                           .output_field = SLICE(""),
                                           .output_value = SLICE(""),
-                                          .record = keep_scratch(&run)};
+                                          .record = run_keep_scratch(&run)};
     return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
 }
 
@@ -620,5 +359,5 @@ int execute_give_up(const struct execution *execution, struct token *token,
     if (!is_hidden(token))
         run.node = find_node(&run);
     run.failure = *failure;
-    return fail(&run);
+    return run_fail(&run);
 }

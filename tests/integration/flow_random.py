@@ -301,6 +301,8 @@ class RandomFlow:
     def transform(self, node, reader):
         value = self.value(reader, "input", also_free=True)
         if (self.fails or "on_error" in node) and self.chance(.3):
+            if self.chance(.3):
+                node["retry"] = {"max_attempts": 3, "backoff_ms": 1}
             made = t.fragile_record(value, self.rnd.randint(2, 5), node["id"])
         else:
             members = {"v": value, "by": node["id"]}

@@ -532,7 +532,8 @@ def test_a_join_table_that_expired_is_loaded_again(fleet):
     ({"workflow": "chain", "run_id": "x"}, "run_id: 'x' is no UUID"),
     ({"workflow": "chain", "labels": '{"a":1}'}, "labels: must be a JSON object of strings"),
     ({"workflow": "chain", "priority": "1"}, "priority: not supported yet"),
-    ({"workflow": "chain", "deadline_ms": "1"}, "deadline_ms: not supported yet"),
+    ({"workflow": "chain", "deadline_ms": "0"}, "deadline_ms: '0' is no number of milliseconds"),
+    ({"workflow": "chain", "priority": "high"}, "priority: not supported yet"),
     ({"workflow": "chain", "lables": "{}"}, "lables: unknown field, did you mean 'labels'?"),
 ])
 def test_what_is_no_request_is_rejected_with_the_reason(fleet, fields, reason):

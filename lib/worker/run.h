@@ -1,0 +1,45 @@
+/* run: one execution while it is under way. Internal to execute.c and conclude.c. */
+#ifndef TROUPE_WORKER_RUN_H
+#define TROUPE_WORKER_RUN_H
+
+#include "worker/execute.h"
+
+/* Beside the values themselves: the status, times and names around them. */
+enum { RECORD_EXTRA_BYTES = 64 << 10 };
+
+struct run {
+    const struct execution *by;
+    struct token *token;
+    const struct graph_node *node; /* NULL: the hidden token */
+    struct graph_values values;
+    uint32_t *inputs; /* indices into values.outputs: what the input is made of */
+    uint32_t input_count;
+    int64_t started_us;
+    bool resumed; /* it waited, and began earlier */
+    bool routing; /* what failed was the choice of its edges */
+    struct graph_failure failure;
+};
+
+static inline bool is_hidden(const struct token *token) { return slice_eq_str(token->node, "o"); }
+static inline bool is_continuation(const struct token *token)
+{
+    return slice_eq_str(token->node, "c");
+}
+
+/* What settle compares; `failed`: with the generation. ptr NULL without memory. */
+struct slice run_identity(struct token *token, bool failed);
+/* Takes what is in the scratch buffer into the token's arena. ptr NULL when it does not fit. */
+struct slice run_keep_scratch(struct run *run);
+/* The run's failure, that nobody handles, becomes the token's result: the run ends. */
+MUSTCHECK int run_fail(struct run *run);
+/* The token's result is to be parked. */
+MUSTCHECK int run_wait_until(struct run *run, int64_t until_us);
+/* Whether the failure may be tried again: by the node's retry, and by its code. */
+bool run_may_retry(const struct run *run);
+/* The failed attempt and the next one become the token's result. */
+MUSTCHECK int run_retry(struct run *run);
+/* What was executed, or not to be, becomes the token's result. */
+MUSTCHECK int run_conclude(struct run *run, enum route_outcome outcome, struct slice output,
+                           struct slice error, const struct route *route);
+
+#endif
