@@ -23,7 +23,7 @@
 
 #define CEL_MAX_SOURCE_BYTES (100u * 1024u)
 #define CEL_MAX_DEPTH 250u   /* of the tree, and of the parser's recursion */
-#define CEL_MAX_ARGUMENTS 4u /* of functions that can be evaluated, the receiver included */
+#define CEL_MAX_ARGUMENTS 4u /* of fixed functions, the receiver included; others take memory */
 
 enum cel_ast_kind {
     CEL_AST_LITERAL,
@@ -87,9 +87,21 @@ struct cel_ast {
     const struct cel_type *type;
     cel_run *run;
     cel_function *call;
-    uint32_t index;     /* slot, local or reference */
-    bool reads_views;   /* CALL: `call` takes strings that are still escaped in their document */
+    uint32_t index;   /* slot, local or reference */
+    uint32_t first;   /* CALL: 1 when arguments[0] is no value but a namespace, as in math.abs(x) */
+    bool reads_views; /* CALL: `call` takes strings that are still escaped in their document */
     const void *cached; /* compiled pattern, loaded time zone */
 };
+
+/* Of a CALL: the values it takes, its receiver included. */
+static inline uint32_t cel_argument_count(const struct cel_ast *node)
+{
+    return node->argument_count - node->first;
+}
+/* Of a CALL: is arguments[0] a receiver? */
+static inline bool cel_has_receiver(const struct cel_ast *node)
+{
+    return node->form == CEL_FORM_METHOD && node->first == 0;
+}
 
 #endif

@@ -37,6 +37,10 @@ MUSTCHECK const struct cel_type *cel_check_node(struct cel_checker *checker, str
 
 /* --- names.c --- */
 
+/* Is the node the name of a variable of a macro around it? */
+bool cel_check_is_local(const struct cel_checker *checker, const struct cel_ast *node);
+/* … of one of the environment? */
+bool cel_check_is_variable(const struct cel_checker *checker, const struct cel_ast *node);
 /* A NAME that may be used as a value. */
 MUSTCHECK const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_ast *node);
 /* A SELECT that is a qualified name ("a.b.c") or a member of a namespace: resolved, *done set, and

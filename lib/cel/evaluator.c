@@ -59,13 +59,15 @@ struct cel_value cel_fail_overload(struct cel_evaluator *evaluator, const struct
 {
     char kinds[128] = "";
     size_t length = 0;
-    bool method = node->form == CEL_FORM_METHOD;
-    for (uint32_t i = method; i < node->argument_count && length < sizeof(kinds); i++) {
+    bool method = cel_has_receiver(node);
+    for (uint32_t i = method; i < cel_argument_count(node) && length < sizeof(kinds); i++) {
         int added = snprintf(kinds + length, sizeof(kinds) - length, "%s%s", i > method ? ", " : "",
                              cel_kind_name(&arguments[i]));
         length += added > 0 ? (size_t)added : 0;
     }
-    return cel_fail(evaluator, node, "no overload of '%.*s' for %s(%s)", SLICE_ARG(node->name),
+    struct slice space = node->first ? node->arguments[0]->name : SLICE("");
+    return cel_fail(evaluator, node, "no overload of '%.*s%s%.*s' for %s(%s)", SLICE_ARG(space),
+                    node->first ? "." : "", SLICE_ARG(node->name),
                     method ? cel_kind_name(&arguments[0]) : "", kinds);
 }
 
@@ -161,9 +163,16 @@ struct cel_value cel_run_has(struct cel_evaluator *evaluator, const struct cel_a
 
 struct cel_value cel_run_call(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
-    struct cel_value arguments[CEL_MAX_ARGUMENTS];
-    for (uint32_t i = 0; i < node->argument_count; i++) {
-        arguments[i] = cel_evaluate(evaluator, node->arguments[i]);
+    struct cel_value few[CEL_MAX_ARGUMENTS];
+    struct cel_value *arguments = few;
+    uint32_t count = cel_argument_count(node);
+    if (count > ARRAY_LEN(few)) {
+        arguments = arena_array(evaluator->arena, count, sizeof(*arguments));
+        if (!arguments)
+            return cel_fail_memory(evaluator);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        arguments[i] = cel_evaluate(evaluator, node->arguments[node->first + i]);
         if (cel_failed(&arguments[i]))
             return arguments[i];
         if (!node->reads_views && !cel_value_read(&arguments[i], evaluator->arena))

@@ -49,16 +49,53 @@ static const struct cel_library_row rows[] = {
     {"getMilliseconds", TIME_PART, cel_get_milliseconds, false},
 };
 
-const struct cel_library_row *cel_library(size_t *count)
+static const struct cel_library_table core = {rows, ARRAY_LEN(rows)};
+
+static const struct cel_library_table *const tables[] = {&core, &cel_ext_strings};
+
+const struct cel_library_row *cel_library_at(size_t index)
 {
-    *count = ARRAY_LEN(rows);
-    return rows;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        if (index < tables[i]->count)
+            return &tables[i]->rows[index];
+        index -= tables[i]->count;
+    }
+    return NULL;
 }
 
 const struct cel_library_row *cel_library_find(struct slice name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (slice_eq_str(name, rows[i].name))
-            return &rows[i];
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++)
+        if (slice_eq_str(name, row->name))
+            return row;
     return NULL;
+}
+
+/* What follows "space." in the row's name; NULL when it is not of that namespace. */
+static const char *name_in(const struct cel_library_row *row, struct slice space)
+{
+    const char *dot = strchr(row->name, '.');
+    bool inside = dot && slice_eq(slice_of(row->name, (size_t)(dot - row->name)), space);
+    return inside ? dot + 1 : NULL;
+}
+
+const struct cel_library_row *cel_library_find_in(struct slice space, struct slice name)
+{
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++) {
+        const char *inside = name_in(row, space);
+        if (inside && slice_eq_str(name, inside))
+            return row;
+    }
+    return NULL;
+}
+
+bool cel_library_has_space(struct slice space)
+{
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++)
+        if (name_in(row, space))
+            return true;
+    return false;
 }

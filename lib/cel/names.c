@@ -13,6 +13,11 @@ static const struct cel_scope *find_local(const struct cel_checker *checker, str
     return NULL;
 }
 
+bool cel_check_is_local(const struct cel_checker *checker, const struct cel_ast *node)
+{
+    return node->kind == CEL_AST_NAME && !node->rooted && find_local(checker, node->name);
+}
+
 static const struct cel_declared_variable *find_variable(const struct cel_checker *checker,
                                                          struct slice name)
 {
@@ -23,10 +28,15 @@ static const struct cel_declared_variable *find_variable(const struct cel_checke
     return NULL;
 }
 
+bool cel_check_is_variable(const struct cel_checker *checker, const struct cel_ast *node)
+{
+    return node->kind == CEL_AST_NAME && find_variable(checker, node->name);
+}
+
 static const struct cel_namespace *find_namespace(const struct cel_checker *checker,
                                                   const struct cel_ast *node)
 {
-    if (node->kind != CEL_AST_NAME || (!node->rooted && find_local(checker, node->name)))
+    if (node->kind != CEL_AST_NAME || cel_check_is_local(checker, node))
         return NULL;
     for (uint32_t i = 0; i < checker->env->namespace_count; i++)
         if (slice_eq_str(node->name, checker->env->namespaces[i].name))
@@ -221,8 +231,7 @@ const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct c
     const struct cel_ast *root = NULL;
     *done = true;
     size_t length = qualified_length(node, &root);
-    bool local = root->kind == CEL_AST_NAME && !root->rooted && find_local(checker, root->name);
-    if (!node->test && length > 0 && !local) {
+    if (!node->test && length > 0 && !cel_check_is_local(checker, root)) {
         char *text = arena_alloc(checker->arena, length);
         if (!text)
             return cel_check_no_memory(checker);
