@@ -51,7 +51,7 @@ static const struct cel_library_row rows[] = {
 
 static const struct cel_library_table core = {rows, ARRAY_LEN(rows)};
 
-static const struct cel_library_table *const tables[] = {&core, &cel_ext_strings};
+static const struct cel_library_table *const tables[] = {&core, &cel_ext_strings, &cel_ext_math};
 
 const struct cel_library_row *cel_library_at(size_t index)
 {

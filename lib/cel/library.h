@@ -30,6 +30,7 @@ struct cel_library_table {
     size_t count;
 };
 extern const struct cel_library_table cel_ext_strings; /* ext_strings.c */
+extern const struct cel_library_table cel_ext_math;    /* ext_math.c */
 
 /* One row after the other; NULL behind the last. */
 const struct cel_library_row *cel_library_at(size_t index);
