@@ -74,7 +74,7 @@ static void offer_functions(struct suggest *suggest, struct slice name)
             suggest_offer(suggest, slice_str(row->name));
     }
     static const char *const macros[] = {
-#define X(macro, text, usage) text,
+#define X(macro, text, ...) text,
         CEL_MACROS(X)
 #undef X
             "has"};
@@ -100,12 +100,12 @@ static void *misused_macro(struct cel_checker *checker, const struct cel_ast *no
                            enum cel_macro macro)
 {
     static const char *const usages[] = {
-#define X(macro, text, usage) usage,
+#define X(macro, text, usage, ...) usage,
         CEL_MACROS(X)
 #undef X
     };
-    return cel_check_fail(checker, node, "'%.*s' is written as list.%.*s%s", SLICE_ARG(node->name),
-                          SLICE_ARG(node->name), usages[macro]);
+    return cel_check_fail(checker, node, "'%.*s' is written as %s", SLICE_ARG(node->name),
+                          usages[macro]);
 }
 
 /* What the signatures of a row have in common with the call: its numbers of arguments, its form. */
@@ -368,7 +368,7 @@ static const struct cel_type *check_unknown(struct cel_checker *checker, struct 
         node->run = cel_run_unknown_function;
         return check_arguments(checker, node) ? DYN : NULL;
     }
-    enum cel_macro macro = node->first ? CEL_MACRO_COUNT : cel_macro_by_name(node->name);
+    enum cel_macro macro = cel_macro_of_call(node);
     return macro != CEL_MACRO_COUNT ? misused_macro(checker, node, macro)
                                     : unknown_function(checker, node);
 }
@@ -395,7 +395,7 @@ const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_as
     const struct cel_type **types = check_arguments(checker, node);
     if (!types || !cache_constants(checker, node))
         return NULL;
-    node->run = cel_run_call;
+    node->run = row->run ? row->run : cel_run_call;
     node->call = row->call;
     node->reads_views = row->reads_views;
     if (unchecked)

@@ -357,19 +357,19 @@ static struct cel_value quote(struct cel_evaluator *evaluator, const struct cel_
 }
 
 static const struct cel_library_row rows[] = {
-    {"charAt", "s.i:s", char_at, false},
-    {"format", "s.l*:s", cel_format, false},
-    {"indexOf", "s.s:i s.si:i", index_of, false},
-    {"join", "ls.:s ls.s:s", join, false},
-    {"lastIndexOf", "s.s:i s.si:i", last_index_of, false},
-    {"lowerAscii", "s.:s", lower_ascii, false},
-    {"replace", "s.ss:s s.ssi:s", replace, false},
-    {"reverse", "s.:s", reverse, false},
-    {"split", "s.s:ls s.si:ls", split, false},
-    {"strings.quote", "s:s", quote, false},
-    {"substring", "s.i:s s.ii:s", substring, false},
-    {"trim", "s.:s", trim, false},
-    {"upperAscii", "s.:s", upper_ascii, false},
+    {"charAt", "s.i:s", char_at, false, NULL},
+    {"format", "s.l*:s", cel_format, false, NULL},
+    {"indexOf", "s.s:i s.si:i", index_of, false, NULL},
+    {"join", "ls.:s ls.s:s", join, false, NULL},
+    {"lastIndexOf", "s.s:i s.si:i", last_index_of, false, NULL},
+    {"lowerAscii", "s.:s", lower_ascii, false, NULL},
+    {"replace", "s.ss:s s.ssi:s", replace, false, NULL},
+    {"reverse", "s.:s", reverse, false, NULL},
+    {"split", "s.s:ls s.si:ls", split, false, NULL},
+    {"strings.quote", "s:s", quote, false, NULL},
+    {"substring", "s.i:s s.ii:s", substring, false, NULL},
+    {"trim", "s.:s", trim, false, NULL},
+    {"upperAscii", "s.:s", upper_ascii, false, NULL},
 };
 
 const struct cel_library_table cel_ext_strings = {rows, ARRAY_LEN(rows)};

@@ -218,8 +218,11 @@ const struct cel_type *cel_infer_join(struct cel_inference *inference,
 {
     if (!previous)
         return next;
-    if (cel_infer_assignable(inference, previous, next))
+    if (cel_infer_assignable(inference, previous, next)) {
+        if (previous->kind == CEL_TYPE_NULL || next->kind == CEL_TYPE_NULL)
+            return previous->kind == CEL_TYPE_NULL ? next : previous; /* what may be null */
         return more_general(previous, next);
+    }
     return inference->failed ? NULL : cel_type_of_kind(CEL_TYPE_DYN);
 }
 
@@ -259,6 +262,8 @@ static const struct cel_type *read_type(struct signature *signature)
         type = cel_type_map(arena, key, read_type(signature));
     } else if (letter == 'T') {
         type = cel_type_type(arena, read_type(signature));
+    } else if (letter == 'o') {
+        type = cel_type_optional(arena, read_type(signature));
     } else {
         type = cel_type_of_kind(kind_of_letter(letter));
     }

@@ -55,7 +55,8 @@ static void *unknown_name(struct cel_checker *checker, const struct cel_ast *nod
     struct suggest suggest;
     suggest_init(&suggest, node->name);
     for (const struct cel_scope *scope = checker->scope; scope; scope = scope->outer)
-        suggest_offer(&suggest, scope->name);
+        if (*scope->name.ptr != '@') /* nobody can write that */
+            suggest_offer(&suggest, scope->name);
     for (uint32_t i = 0; i < checker->declarations->variable_count; i++)
         suggest_offer(&suggest, checker->declarations->variables[i].name);
     for (uint32_t i = 0; i < env->namespace_count; i++)
@@ -145,8 +146,11 @@ const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_as
 {
     const struct cel_scope *local = node->rooted ? NULL : find_local(checker, node->name);
     if (local) {
-        node->run = cel_run_local;
+        node->run = local->bound ? cel_run_bound : cel_run_local;
         node->index = local->index;
+        node->cached = local->bound;
+        if (local->bound)
+            node->depth = local->bound->depth + 1;
         return local->type;
     }
     bool found = false;
@@ -171,7 +175,7 @@ const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_as
 static size_t qualified_length(const struct cel_ast *node, const struct cel_ast **root)
 {
     size_t length = node->name.len;
-    while (node->kind == CEL_AST_SELECT && !node->test) {
+    while (node->kind == CEL_AST_SELECT && !node->test && !node->optional) {
         node = node->arguments[0];
         length += 1 + node->name.len;
     }
@@ -193,9 +197,31 @@ static void write_qualified(const struct cel_ast *node, char *end)
 
 /* --- references --- */
 
+/* a.b, has(a.b), a.?b */
+enum reference_use { VALUE, EXISTS, OPTIONAL };
+
+static const struct cel_type *reference_type(struct cel_checker *checker, struct cel_ast *node,
+                                             enum reference_use use)
+{
+    const struct cel_type *dyn = cel_type_of_kind(CEL_TYPE_DYN);
+    switch (use) {
+    case VALUE:
+        node->run = cel_run_reference;
+        return dyn;
+    case EXISTS:
+        node->run = cel_run_reference_exists;
+        return cel_type_of_kind(CEL_TYPE_BOOL);
+    case OPTIONAL:
+        node->run = cel_run_reference_optional;
+        break;
+    }
+    const struct cel_type *optional = cel_type_optional(checker->arena, dyn);
+    return optional ? optional : cel_check_no_memory(checker);
+}
+
 static const struct cel_type *use_reference(struct cel_checker *checker, struct cel_ast *node,
                                             const struct cel_namespace *space, struct slice member,
-                                            bool exists)
+                                            enum reference_use use)
 {
     struct cel_program *program = checker->program;
     uint32_t at = 0;
@@ -219,10 +245,9 @@ static const struct cel_type *use_reference(struct cel_checker *checker, struct 
         program->references[program->reference_count++] =
             (struct cel_reference){space->id, copy, node->offset, false};
     }
-    program->references[at].required |= !exists;
+    program->references[at].required |= use == VALUE;
     node->index = at;
-    node->run = exists ? cel_run_reference_exists : cel_run_reference;
-    return cel_type_of_kind(exists ? CEL_TYPE_BOOL : CEL_TYPE_DYN);
+    return reference_type(checker, node, use);
 }
 
 const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct cel_ast *node,
@@ -244,7 +269,10 @@ const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct c
     }
     const struct cel_namespace *space = find_namespace(checker, node->arguments[0]);
     if (space)
-        return use_reference(checker, node, space, node->name, node->test);
+        return use_reference(checker, node, space, node->name,
+                             node->test       ? EXISTS
+                             : node->optional ? OPTIONAL
+                                              : VALUE);
     *done = false;
     return NULL;
 }
@@ -267,5 +295,8 @@ const struct cel_type *cel_check_namespace_operator(struct cel_checker *checker,
         return cel_check_fail(checker, member,
                               "the member of '%s' must be a constant string, as in %s", space->name,
                               index ? "[\"name\"]" : "'name' in …");
-    return use_reference(checker, node, space, member->literal.text, in);
+    return use_reference(checker, node, space, member->literal.text,
+                         in                                ? EXISTS
+                         : slice_eq_str(node->name, "[?]") ? OPTIONAL
+                                                           : VALUE);
 }

@@ -163,6 +163,196 @@ static void test_format(void **state UNUSED)
     check_all(triples, ARRAY_LEN(triples));
 }
 
+static void test_math(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"math.greatest(input)", "[1, 2.5, -3]", "2.5"},
+        {"math.least(input.a, 2, input.b)", "{\"a\":3,\"b\":1.5}", "1.5"},
+        {"math.least(1, 1.0)", NULL, "1"},
+        {"math.greatest(1, 2) + 1", NULL, "3"},
+        {"math.greatest([1u, 2u]) + 1u", NULL, "3"},
+        {"math.greatest([])", NULL, "! an empty list has no greatest element"},
+        {"math.least([0.0 / 0.0, 1.0])", NULL,
+         "! the list has elements that are not numbers or NaN"},
+        {"math.least(input)", "[1,\"a\\n\"]",
+         "! the list has elements that are not numbers or NaN"},
+        {"math.least(1, 'a')", NULL, "! no overload of 'math.least' for (int, string)"},
+        {"math.least(1, input)", "\"a\"", "! no overload of 'math.least' for (int, string)"},
+        {"math.least()", NULL,
+         "! wrong number of arguments for 'math.least': takes 1 or more, got 0"},
+        {"math.round(input)", "2.5", "3.0"},
+        {"math.round(input)", "2", "! no overload of 'math.round' for (int)"},
+        {"math.round(1)", NULL, "! no overload of 'math.round' for (int)"},
+        {"math.sqrt(input)", "9", "3.0"},
+        {"math.abs(input)", "-0.5", "0.5"},
+        {"math.sign(input)", "-7", "-1"},
+        {"math.bitShiftRight(-1, 63)", NULL, "1"},
+        {"math.bitShiftLeft(1, 63)", NULL, "-9223372036854775808"},
+        {"math.bitAnd(1, 1u)", NULL, "! no overload of 'math.bitAnd' for (int, uint)"},
+        {"math.flor(1.5)", NULL, "! unknown function 'math.flor'; did you mean 'math.floor'?"},
+        {"floor(1.5)", NULL, "! unknown function 'floor'; did you mean 'math.floor'?"},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+/* --- optionals --- */
+
+static void test_optionals(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"input.?a.?b.orValue('none')", "{\"a\":{\"b\":\"\\u0041\"}}", "\"A\""},
+        {"input.?a.?b.orValue('none')", "{\"a\":{}}", "\"none\""},
+        {"input.?a.b.orValue('none')", "{}", "\"none\""},
+        {"input[?1].orValue(0)", "[5,6]", "6"},
+        {"input[?2].orValue(0)", "[5,6]", "0"},
+        {"input[?-1].orValue(0)", "[5,6]", "0"},
+        {"input[?0.5].orValue(0)", "[5,6]", "! the index of a list must be a whole number"},
+        {"input.?a.orValue(0)", "[5]", "! list has no member 'a'"},
+        {"optional.of([1, 2])[1].value()", NULL, "2"},
+        {"optional.none().value()", NULL, "! the optional holds no value"},
+        {"[?input.?a, ?input.?b]", "{\"b\":\"x\"}", "[\"x\"]"},
+        {"{?'a': input.?a, ?'b': input.?b, 'c': 1}", "{\"b\":\"x\"}", "{\"b\":\"x\",\"c\":1}"},
+        {"{?'a': optional.of(1), 'a': 2}", NULL, "! the key is in the map already"},
+        {"{?'a': optional.none(), 'a': 2}", NULL, "{\"a\":2}"},
+        {"[?1]", NULL, "! an element with '?' must be an optional, not int"},
+        {"[?input]", "1", "! an element with '?' must be an optional, not int"},
+        {"{?'a': input}", "1", "! an element with '?' must be an optional, not int"},
+        /* the other side is evaluated only when it is needed */
+        {"optional.of(1).or(optional.of(1 / 0)).orValue(1 / 0)", NULL, "1"},
+        {"optional.none().or(optional.of(1 / 0)).orValue(2)", NULL, "! division by zero"},
+        {"input.orValue(1)", "3", "! 'orValue' needs an optional, not int"},
+        {"1.orValue(1)", NULL, "! no overload of 'orValue' for int(int)"},
+        {"optional.of(1).or(1)", NULL, "! no overload of 'or' for optional_type(int)(int)"},
+        {"input.?n.optMap(n, n * 2).orValue(-1)", "{\"n\":4}", "8"},
+        {"input.?n.optMap(n, n * 2).orValue(-1)", "{}", "-1"},
+        {"input.?a.optFlatMap(a, a.?b).orValue(-1)", "{\"a\":{\"b\":2}}", "2"},
+        {"input.optMap(n, n)", "1", "! 'optMap' needs an optional, not int"},
+        {"[1].optMap(n, n)", NULL, "! 'optMap' needs an optional, not list(int)"},
+        {"optional.of(1).optFlatMap(n, n)", NULL, "! an optional is needed here, not int"},
+        {"optional.of(input).optFlatMap(n, n)", "1", "! optFlatMap makes optionals, not int"},
+        {"optional.unwrap([optional.of(1), optional.none()])", NULL, "[1]"},
+        {"[optional.of(1), optional.none()].unwrapOpt()", NULL, "[1]"},
+        {"[optional.ofNonZeroValue(input.a), optional.ofNonZeroValue(input.b), "
+         "optional.ofNonZeroValue(input.c)].map(o, o.hasValue())",
+         "{\"a\":[],\"b\":{},\"c\":\"\\u0041\"}", "[false,false,true]"},
+        {"optional.of(1)", NULL, "! an optional value cannot be a result: JSON has no such value"},
+        {"has(input.?a.b)", "{\"a\":{\"b\":1}}", "true"},
+        {"has(input.?a)", "{}", "! has() takes one member selection, as in has(input.name)"},
+        {"input.?a()", NULL, "! expected an operator or the end of the expression, found '('"},
+        /* of namespaces */
+        {"ctx.?a.b.orValue(1)", "{\"a\":{\"b\":2}}", "2"},
+        {"ctx.?a.b.orValue(1)", "{}", "1"},
+        {"ctx[?'a-b'].c.orValue(1)", "{\"a-b\":{\"c\":2}}", "2"},
+        {"ctx[?'a-b'].hasValue()", "{}", "false"},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+/* A member that need not be there is no required reference. */
+static void test_references(void **state UNUSED)
+{
+    struct run run;
+    uint32_t count = 0;
+    assert_true(evaluate(&run, "ctx.?a.hasValue() || ctx[?'b'].hasValue()", "{}", 0));
+    const struct cel_reference *references = cel_references(run.program, &count);
+    assert_int_equal(count, 2);
+    assert_false(references[0].required);
+    assert_false(references[1].required);
+    run_free(&run);
+}
+
+/* --- macros and names --- */
+
+static void test_macros(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"input.transformList(i, v, '%d:%s'.format([i, v]))", "[\"a\",\"b\"]", "[\"0:a\",\"1:b\"]"},
+        {"input.transformMap(k, v, v > 1, v * 2)", "{\"a\":1,\"b\":2,\"c\\u0041\":3}",
+         "{\"b\":4,\"cA\":6}"},
+        {"input.transformMap(i, v, v)['1']", "[5,6]", "! no such key: '1'"},
+        {"input.transformMap(i, v, v)[1]", "[5,6]", "6"},
+        {"input.transformMapEntry(k, v, {v: k})", "{\"a\":\"x\",\"b\":\"\\u0079\"}",
+         "{\"x\":\"a\",\"y\":\"b\"}"},
+        {"input.transformMapEntry(k, v, {v: k})", "{\"a\":\"x\",\"b\":\"x\"}",
+         "! two elements give the same key"},
+        {"input.transformMapEntry(i, v, v % 2 == 1, {string(v): i, string(-v): i})", "[1,2,3]",
+         "{\"1\":0,\"-1\":0,\"3\":2,\"-3\":2}"},
+        {"input.transformMapEntry(i, v, v)", "[1]", "! transformMapEntry needs maps, not int"},
+        {"[1].transformMapEntry(i, v, v)", NULL, "! a map is needed here, not int"},
+        {"input.all(k, v, k == v)", "{\"a\":\"a\"}", "true"},
+        {"input.exists_one(i, v, i == v)", "[0,2,2]", "false"},
+        {"input.existsOne(v, v == 2)", "[0,1,2]", "true"},
+        {"[[1, 2], [3]].map(a, a.transformList(i, v, v + i)).transformList(i, a, a.exists(j, v, j "
+         "== i && v > 1))",
+         NULL, "[false,false]"},
+        {"[1].all(i, i, true)", NULL, "! the two variables of all() have one name"},
+        {"[1].transformList(i, 2, true)", NULL,
+         "! the second argument of transformList() must be a name: the variable that takes each "
+         "element"},
+        {"[1].transformList(i, v)", NULL,
+         "! 'transformList' is written as list.transformList(index, element, value) or (index, "
+         "element, condition, value)"},
+        {"[1].transformList(i, v, v, v)", NULL, "! the condition is not a bool but int"},
+        {"[1].transfromList(i, v, v)", NULL,
+         "! unknown function 'transfromList'; did you mean 'transformList'?"},
+        {"{1: 'a'}.transformMap(k, v, v + 1)", NULL, "! no overload of '+' for (string, int)"},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+static void test_names(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"cel.bind(x, input.a, x * x)", "{\"a\":3}", "9"},
+        {"cel.bind(x, 1 / 0, input ? 1 : x)", "true", "1"},
+        {"cel.bind(x, 1 / 0, input ? 1 : x)", "false", "! division by zero"},
+        {"input.map(v, cel.bind(d, v * 2, d + d))", "[1,2]", "[4,8]"},
+        /* what is bound has variables of its own, and is used among those of others */
+        {"cel.bind(x, [1, 2].map(v, v + 1), [7, 8].map(v, cel.bind(y, x.map(w, w + v), y.map(z, "
+         "z + v + x.size()))))",
+         NULL, "[[18,19],[20,21]]"},
+        {"cel.bind(x, [1, 2].map(a, [a].map(b, b))[0][0], [5].map(v, [6].map(w, [x, v, w])))", NULL,
+         "[[[1,5,6]]]"},
+        {"cel.bind(a, 1, cel.bind(b, a + 1, cel.bind(a, b + 1, a + b)))", NULL, "5"},
+        {"cel.block([[1, 2].map(v, v + 1), cel.index(0).map(v, v * 2)], [9].map(v, cel.index(1) + "
+         "[v]))",
+         NULL, "[[4,6,9]]"},
+        {"cel.bind(total, 1, totl)", NULL, "! unknown name 'totl'; did you mean 'total'?"},
+        {"cel.bind(x, x, x)", NULL, "! unknown name 'x'"},
+        {"cel.bind(1, 2, 3)", NULL, "! the first argument of cel.bind() must be a name"},
+        {"cel.bind(x, 1)", NULL, "! 'bind' is written as cel.bind(variable, value, result)"},
+        {"cel.bind(x, 'a', x + 1)", NULL, "! no overload of '+' for (string, int)"},
+        {"cel.index(0)", NULL, "! unknown name '@index0'"},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+/* A name costs what it stands for once; one that stands for what stands for … is as deep as all of
+ * it, for the evaluator goes there. */
+static void test_names_in_names(void **state UNUSED)
+{
+    struct buf source;
+    struct run run;
+    buf_init(&source, 0);
+    buf_str(&source, "cel.block([[1]");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&source, ", [cel.index(%d), cel.index(%d)]", i, i);
+    buf_str(&source, "], size(cel.index(60)))");
+    assert_true(evaluate(&run, source.data, NULL, 2000));
+    assert_int_equal(run.value.integer, 2);
+    run_free(&run);
+    buf_reset(&source);
+    buf_str(&source, "cel.block([1");
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&source, ", cel.index(%d) + 1", i);
+    buf_str(&source, "], cel.index(1000))");
+    assert_false(evaluate(&run, source.data, NULL, 0));
+    assert_string_equal(run.error.message,
+                        "the expression is nested deeper than 250, with what names stand for");
+    run_free(&run);
+    buf_free(&source);
+}
+
 /* --- budgets --- */
 
 static void check_cost(const char *source, const char *input)
@@ -226,6 +416,11 @@ static void test_memory(void **state UNUSED)
 {
     static const struct triple runs[] = {
         {"input.split(',').join('-').replace('a', 'b').lowerAscii().reverse()", "\"a,b\"", NULL},
+        {"[?input.?a, ?optional.of(1)].transformMap(i, v, v)", "{\"a\":[\"\\n\"]}", NULL},
+        {"input.transformMapEntry(k, v, {v + k: v}).size() + math.least(1, 2, 3, 4, 5)",
+         "{\"a\\n\":\"b\"}", NULL},
+        {"cel.bind(x, ctx.?a, cel.block([x], x.optMap(y, y)).orValue([optional.none()])[?0])",
+         "{\"a\":[1]}", NULL},
         {"'%s %x'.format([input, b'abc']) + strings.quote('\\n')", "{\"a\":[\"\\n\"]}", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(runs); i++)
@@ -235,10 +430,11 @@ static void test_memory(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_format),
-        cmocka_unit_test(test_costs),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_strings),    cmocka_unit_test(test_format),
+        cmocka_unit_test(test_math),       cmocka_unit_test(test_optionals),
+        cmocka_unit_test(test_references), cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_in_names),
+        cmocka_unit_test(test_costs),      cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
