@@ -10,15 +10,15 @@
 
 #define DYN cel_type_of_kind(CEL_TYPE_DYN)
 
-/* The types of all arguments, in the arena; NULL on error. */
+/* The types of all arguments that are values, in the arena; NULL on error. */
 static const struct cel_type **check_arguments(struct cel_checker *checker, struct cel_ast *node)
 {
     const struct cel_type **types =
         arena_array(checker->arena, node->argument_count, sizeof(const struct cel_type *));
     if (!types)
         return cel_check_no_memory(checker);
-    for (uint32_t i = 0; i < node->argument_count; i++) {
-        types[i] = cel_check_node(checker, node->arguments[i]);
+    for (uint32_t i = 0; i < cel_argument_count(node); i++) {
+        types[i] = cel_check_node(checker, node->arguments[node->first + i]);
         if (!types[i])
             return NULL;
     }
@@ -27,13 +27,26 @@ static const struct cel_type **check_arguments(struct cel_checker *checker, stru
 
 /* --- messages --- */
 
+#define NAME_SIZE 80
+
+/* The function's name, with the namespace it is called by. Returns out. */
+static const char *full_name(const struct cel_ast *node, char out[NAME_SIZE])
+{
+    struct slice space = node->first ? node->arguments[0]->name : SLICE("");
+    (void)snprintf(out, NAME_SIZE, "%.*s%s%.*s", SLICE_ARG(space), node->first ? "." : "",
+                   SLICE_ARG(node->name));
+    return out;
+}
+
 static void *no_overload(struct cel_checker *checker, const struct cel_ast *node,
                          const struct cel_type *const *types)
 {
     char text[160] = "";
+    char function[NAME_SIZE];
     size_t length = 0;
-    bool method = node->form == CEL_FORM_METHOD;
-    for (uint32_t i = 0; i < node->argument_count && length < sizeof(text); i++) {
+    uint32_t count = cel_argument_count(node);
+    bool method = cel_has_receiver(node);
+    for (uint32_t i = 0; i < count && length < sizeof(text); i++) {
         char name[80];
         const struct cel_type *type = cel_infer_resolve(&checker->inference, types[i]);
         if (!type)
@@ -43,30 +56,43 @@ static void *no_overload(struct cel_checker *checker, const struct cel_ast *node
                              cel_type_write(type, name, sizeof(name)));
         length += added > 0 ? (size_t)added : 0;
     }
-    return cel_check_fail(checker, node, "no overload of '%.*s' for %s%s", SLICE_ARG(node->name),
-                          text, method && node->argument_count == 1 ? "()" : ")");
+    return cel_check_fail(checker, node, "no overload of '%s' for %s%s", full_name(node, function),
+                          text, method && count == 1 ? "()" : ")");
 }
 
-static void *unknown_function(struct cel_checker *checker, const struct cel_ast *node)
+/* Offers what a function or macro called like this may have been meant to be. */
+static void offer_functions(struct suggest *suggest, struct slice name)
 {
-    struct suggest suggest;
-    suggest_init(&suggest, node->name);
-    size_t count = 0;
-    const struct cel_library_row *rows = cel_library(&count);
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].name[0] >= 'a' && rows[i].name[0] <= 'z')
-            suggest_offer(&suggest, slice_str(rows[i].name));
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++) {
+        const char *dot = strchr(row->name, '.');
+        if (dot && slice_eq_str(name, dot + 1)) { /* only its namespace is missing */
+            suggest->best = slice_str(row->name);
+            return;
+        }
+        if (row->name[0] >= 'a' && row->name[0] <= 'z')
+            suggest_offer(suggest, slice_str(row->name));
+    }
     static const char *const macros[] = {
-#define X(macro, text, usage) text,
+#define X(macro, text, ...) text,
         CEL_MACROS(X)
 #undef X
             "has"};
     for (size_t i = 0; i < ARRAY_LEN(macros); i++)
-        suggest_offer(&suggest, slice_str(macros[i]));
+        suggest_offer(suggest, slice_str(macros[i]));
+}
+
+static void *unknown_function(struct cel_checker *checker, const struct cel_ast *node)
+{
+    char name[NAME_SIZE];
+    struct suggest suggest;
+    full_name(node, name);
+    suggest_init(&suggest, slice_str(name));
+    offer_functions(&suggest, slice_str(name));
     if (suggest.best.ptr)
-        return cel_check_fail(checker, node, "unknown function '%.*s'; did you mean '%.*s'?",
-                              SLICE_ARG(node->name), SLICE_ARG(suggest.best));
-    return cel_check_fail(checker, node, "unknown function '%.*s'", SLICE_ARG(node->name));
+        return cel_check_fail(checker, node, "unknown function '%s'; did you mean '%.*s'?", name,
+                              SLICE_ARG(suggest.best));
+    return cel_check_fail(checker, node, "unknown function '%s'", name);
 }
 
 /* A macro's name with the wrong number of arguments, or not on a value. */
@@ -74,12 +100,12 @@ static void *misused_macro(struct cel_checker *checker, const struct cel_ast *no
                            enum cel_macro macro)
 {
     static const char *const usages[] = {
-#define X(macro, text, usage) usage,
+#define X(macro, text, usage, ...) usage,
         CEL_MACROS(X)
 #undef X
     };
-    return cel_check_fail(checker, node, "'%.*s' is written as list.%.*s%s", SLICE_ARG(node->name),
-                          SLICE_ARG(node->name), usages[macro]);
+    return cel_check_fail(checker, node, "'%.*s' is written as %s", SLICE_ARG(node->name),
+                          usages[macro]);
 }
 
 /* What the signatures of a row have in common with the call: its numbers of arguments, its form. */
@@ -89,29 +115,43 @@ struct shape {
     uint32_t least, most; /* without the receiver, of the call's form; most 0 and least 1: none */
 };
 
+/* Parameters of the signature, whose ':' *at gets. */
+static uint32_t count_parameters(const char **at, bool *method, bool *repeats)
+{
+    uint32_t parameters = 0;
+    *method = false;
+    *repeats = false;
+    for (; **at != ':'; ++*at) {
+        if (**at == '.')
+            *method = true;
+        else if (**at == '+')
+            *repeats = true;
+        else if (**at == 'm')
+            parameters--; /* map(X, Y) is two letters behind the m */
+        else if (!strchr("lTo~!", **at))
+            parameters++;
+    }
+    return parameters;
+}
+
 static struct shape shape_of(const char *signatures, bool method, uint32_t count)
 {
     struct shape shape = {.least = UINT32_MAX};
     for (const char *at = signatures; *at;) {
-        uint32_t parameters = 0;
         bool is_method = false;
-        for (; *at != ':'; at++) {
-            if (*at == '.')
-                is_method = true;
-            else if (*at == 'l' || *at == 'm' || *at == 'T' || *at == '~')
-                parameters -= *at == 'm'; /* list(X) is one, map(X, Y) is two letters behind m */
-            else
-                parameters++;
-        }
+        bool repeats = false;
+        uint32_t parameters = count_parameters(&at, &is_method, &repeats);
         at += strcspn(at, " ");
         at += strspn(at, " ");
-        shape.form_fits |= is_method == method;
-        shape.count_fits |= is_method == method && parameters == count;
+        if (is_method != method)
+            continue;
+        shape.form_fits = true;
+        shape.count_fits |= repeats ? count >= parameters : count == parameters;
         uint32_t visible = parameters - is_method;
-        if (is_method == method && visible < shape.least)
+        if (visible < shape.least)
             shape.least = visible;
-        if (is_method == method && visible > shape.most)
-            shape.most = visible;
+        if (repeats || visible > shape.most)
+            shape.most = repeats ? UINT32_MAX : visible;
     }
     return shape;
 }
@@ -120,8 +160,9 @@ static struct shape shape_of(const char *signatures, bool method, uint32_t count
 static bool check_shape(struct cel_checker *checker, const struct cel_ast *node,
                         const struct cel_library_row *row)
 {
-    bool method = node->form == CEL_FORM_METHOD;
-    struct shape shape = shape_of(row->signatures, method, node->argument_count);
+    bool method = cel_has_receiver(node);
+    uint32_t count = cel_argument_count(node);
+    struct shape shape = shape_of(row->signatures, method, count);
     if (shape.count_fits)
         return true;
     if (!shape.form_fits) {
@@ -133,10 +174,12 @@ static bool check_shape(struct cel_checker *checker, const struct cel_ast *node,
     char wanted[32];
     if (shape.least == shape.most)
         (void)snprintf(wanted, sizeof(wanted), "%u", shape.least);
+    else if (shape.most == UINT32_MAX)
+        (void)snprintf(wanted, sizeof(wanted), "%u or more", shape.least);
     else
         (void)snprintf(wanted, sizeof(wanted), "%u to %u", shape.least, shape.most);
     cel_check_fail(checker, node, "wrong number of arguments for '%s': takes %s, got %u", row->name,
-                   wanted, node->argument_count - method);
+                   wanted, count - method);
     return false;
 }
 
@@ -183,7 +226,7 @@ static bool cache_zone(struct cel_checker *checker, struct cel_ast *node, struct
 
 static bool cache_constants(struct cel_checker *checker, struct cel_ast *node)
 {
-    if (node->argument_count != 2 || node->arguments[1]->kind != CEL_AST_LITERAL ||
+    if (node->first || node->argument_count != 2 || node->arguments[1]->kind != CEL_AST_LITERAL ||
         node->arguments[1]->literal.kind != CEL_STRING)
         return true;
     struct slice text = node->arguments[1]->literal.text;
@@ -302,6 +345,22 @@ static bool is_operator(const struct cel_ast *node)
     return node->form != CEL_FORM_FUNCTION && node->form != CEL_FORM_METHOD;
 }
 
+/* The row of the function; node->first is set when it is one of a namespace. A variable of a macro
+ * hides the namespace of its name. */
+static const struct cel_library_row *find_row(const struct cel_checker *checker,
+                                              struct cel_ast *node)
+{
+    const struct cel_ast *space = node->form == CEL_FORM_METHOD ? node->arguments[0] : NULL;
+    if (!space || space->kind != CEL_AST_NAME || cel_check_is_local(checker, space) ||
+        !cel_library_has_space(space->name))
+        return cel_library_find(node->name);
+    const struct cel_library_row *row = cel_library_find_in(space->name, node->name);
+    if (!row && cel_check_is_variable(checker, space))
+        return cel_library_find(node->name);
+    node->first = 1;
+    return row;
+}
+
 static const struct cel_type *check_unknown(struct cel_checker *checker, struct cel_ast *node)
 {
     if (checker->env->disable_check) {
@@ -309,7 +368,7 @@ static const struct cel_type *check_unknown(struct cel_checker *checker, struct 
         node->run = cel_run_unknown_function;
         return check_arguments(checker, node) ? DYN : NULL;
     }
-    enum cel_macro macro = cel_macro_by_name(node->name);
+    enum cel_macro macro = cel_macro_of_call(node);
     return macro != CEL_MACRO_COUNT ? misused_macro(checker, node, macro)
                                     : unknown_function(checker, node);
 }
@@ -327,24 +386,22 @@ const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_as
     type = check_declared(checker, node, &done);
     if (done)
         return type;
-    const struct cel_library_row *row = cel_library_find(node->name);
+    const struct cel_library_row *row = find_row(checker, node);
     if (!row)
         return check_unknown(checker, node);
     bool unchecked = checker->env->disable_check;
-    if (unchecked && node->argument_count > CEL_MAX_ARGUMENTS)
-        return check_unknown(checker, node);
     if (!is_operator(node) && !check_shape(checker, node, row))
         return NULL;
     const struct cel_type **types = check_arguments(checker, node);
     if (!types || !cache_constants(checker, node))
         return NULL;
-    node->run = cel_run_call;
+    node->run = row->run ? row->run : cel_run_call;
     node->call = row->call;
     node->reads_views = row->reads_views;
     if (unchecked)
         return DYN;
-    type = cel_infer_call(&checker->inference, row->signatures, node->form == CEL_FORM_METHOD,
-                          types, node->argument_count);
+    type = cel_infer_call(&checker->inference, row->signatures, cel_has_receiver(node), types,
+                          cel_argument_count(node));
     if (type)
         return type;
     return checker->inference.failed ? cel_check_no_memory(checker)

@@ -170,6 +170,8 @@ static const struct cel_type *abstract_type(struct arena *arena, struct json_ref
     struct json_ref parameters = json_member(json, SLICE("params"));
     const struct cel_type *types[CEL_MAX_TYPE_PARAMETERS] = {NULL};
     struct cel_type type = {.kind = CEL_TYPE_ABSTRACT};
+    if (json_string_eq(name, slice_str(cel_type_of_kind(CEL_TYPE_OPTIONAL)->name)))
+        type.kind = CEL_TYPE_OPTIONAL;
     type.count = json_present(parameters) ? json_count(parameters) : 0;
     if (type.count > CEL_MAX_TYPE_PARAMETERS)
         return NULL;

@@ -10,7 +10,8 @@
 struct cel_scope {
     struct slice name;
     const struct cel_type *type;
-    uint32_t index; /* local */
+    uint32_t index;              /* local */
+    const struct cel_ast *bound; /* what it stands for, evaluated when it is first used; or NULL */
     const struct cel_scope *outer;
 };
 
@@ -35,8 +36,20 @@ void *cel_check_no_memory(struct cel_checker *checker);
 /* The type of a node, everything below it resolved; NULL on error. */
 MUSTCHECK const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_ast *node);
 
+/* With the variables bound so far; for decisions by kind and for messages. */
+MUSTCHECK const struct cel_type *cel_check_resolve(struct cel_checker *checker,
+                                                   const struct cel_type *type);
+
+/* --- macro_types.c --- */
+
+MUSTCHECK const struct cel_type *cel_check_macro(struct cel_checker *checker, struct cel_ast *node);
+
 /* --- names.c --- */
 
+/* Is the node the name of a variable of a macro around it? */
+bool cel_check_is_local(const struct cel_checker *checker, const struct cel_ast *node);
+/* … of one of the environment? */
+bool cel_check_is_variable(const struct cel_checker *checker, const struct cel_ast *node);
 /* A NAME that may be used as a value. */
 MUSTCHECK const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_ast *node);
 /* A SELECT that is a qualified name ("a.b.c") or a member of a namespace: resolved, *done set, and

@@ -21,8 +21,7 @@ void *cel_check_no_memory(struct cel_checker *checker)
     return NULL;
 }
 
-/* With the variables bound so far; for decisions by kind and for messages. */
-static const struct cel_type *resolve(struct cel_checker *checker, const struct cel_type *type)
+const struct cel_type *cel_check_resolve(struct cel_checker *checker, const struct cel_type *type)
 {
     const struct cel_type *resolved = cel_infer_resolve(&checker->inference, type);
     return resolved ? resolved : cel_check_no_memory(checker);
@@ -36,13 +35,34 @@ static const struct cel_type *check_literal(struct cel_ast *node)
     return cel_type_of_value(&node->literal);
 }
 
+/* The type of an element; of one that is spread, in a list or behind such a key, what the optional
+ * holds. */
+static const struct cel_type *element_type(struct cel_checker *checker, const struct cel_ast *node,
+                                           uint32_t index, uint32_t step)
+{
+    const struct cel_ast *element = node->arguments[index];
+    bool spread = step == 1 ? element->spread : index % 2 && node->arguments[index - 1]->spread;
+    if (!spread)
+        return element->type;
+    const struct cel_type *type = cel_check_resolve(checker, element->type);
+    if (!type || type->kind == CEL_TYPE_DYN || type->kind == CEL_TYPE_VARIABLE)
+        return type ? DYN : NULL;
+    if (type->kind == CEL_TYPE_OPTIONAL)
+        return type->parameters[0];
+    char name[80];
+    return cel_check_fail(checker, element, "an element with '?' must be an optional, not %s",
+                          cel_type_write(type, name, sizeof(name)));
+}
+
 /* The common type of every second node from `first`, or of every node; a fresh variable for none. */
 static const struct cel_type *check_elements(struct cel_checker *checker, struct cel_ast *node,
                                              uint32_t first, uint32_t step)
 {
     const struct cel_type *joined = NULL;
     for (uint32_t i = first; i < node->argument_count; i += step) {
-        const struct cel_type *type = node->arguments[i]->type;
+        const struct cel_type *type = element_type(checker, node, i, step);
+        if (!type)
+            return NULL;
         joined = cel_infer_join(&checker->inference, joined, type);
         if (!joined)
             return cel_check_no_memory(checker);
@@ -79,10 +99,15 @@ static const struct cel_type *check_select(struct cel_checker *checker, struct c
     if (done)
         return qualified;
     const struct cel_type *operand = cel_check_node(checker, node->arguments[0]);
-    if (!operand || !(operand = resolve(checker, operand)))
+    if (!operand || !(operand = cel_check_resolve(checker, operand)))
         return NULL;
-    node->run = node->test ? cel_run_has : cel_run_select;
+    node->run = node->test       ? cel_run_has
+                : node->optional ? cel_run_select_optional
+                                 : cel_run_select;
     const struct cel_type *member = DYN;
+    bool optional = node->optional || operand->kind == CEL_TYPE_OPTIONAL;
+    if (operand->kind == CEL_TYPE_OPTIONAL)
+        operand = operand->parameters[0];
     if (operand->kind == CEL_TYPE_MAP)
         member = operand->parameters[1];
     else if (operand->kind != CEL_TYPE_DYN && operand->kind != CEL_TYPE_VARIABLE) {
@@ -90,74 +115,27 @@ static const struct cel_type *check_select(struct cel_checker *checker, struct c
         return cel_check_fail(checker, node, "%s has no members: '.%.*s' needs a map",
                               cel_type_write(operand, name, sizeof(name)), SLICE_ARG(node->name));
     }
-    return node->test ? cel_type_of_kind(CEL_TYPE_BOOL) : member;
-}
-
-/* --- macros --- */
-
-/* What the variable of a macro over that range is. */
-static const struct cel_type *element_type(struct cel_checker *checker, const struct cel_ast *node,
-                                           const struct cel_type *range)
-{
-    if (!(range = resolve(checker, range)))
-        return NULL;
-    if (range->kind == CEL_TYPE_LIST || range->kind == CEL_TYPE_MAP)
-        return range->parameters[0];
-    if (range->kind == CEL_TYPE_DYN || range->kind == CEL_TYPE_VARIABLE)
-        return DYN;
-    char name[80];
-    return cel_check_fail(checker, node, "a list or a map is needed to go through, not %s",
-                          cel_type_write(range, name, sizeof(name)));
-}
-
-static bool check_condition(struct cel_checker *checker, const struct cel_ast *node)
-{
-    if (checker->env->disable_check ||
-        cel_infer_assignable(&checker->inference, node->type, cel_type_of_kind(CEL_TYPE_BOOL)))
-        return true;
-    char name[80];
-    const struct cel_type *type = resolve(checker, node->type);
-    if (type)
-        cel_check_fail(checker, node, "the condition is not a bool but %s",
-                       cel_type_write(type, name, sizeof(name)));
-    return false;
-}
-
-static const struct cel_type *macro_type(struct cel_checker *checker, const struct cel_ast *node,
-                                         const struct cel_type *element)
-{
-    bool conditional = node->macro != CEL_MACRO_MAP || node->argument_count == 3;
-    if (conditional && !check_condition(checker, node->arguments[1]))
-        return NULL;
-    if (node->macro != CEL_MACRO_MAP && node->macro != CEL_MACRO_FILTER)
+    if (node->test)
         return cel_type_of_kind(CEL_TYPE_BOOL);
-    const struct cel_type *result =
-        node->macro == CEL_MACRO_FILTER ? element : node->arguments[node->argument_count - 1]->type;
-    const struct cel_type *list = cel_type_list(checker->arena, result);
-    return list ? list : cel_check_no_memory(checker);
-}
-
-static const struct cel_type *check_macro(struct cel_checker *checker, struct cel_ast *node)
-{
-    const struct cel_type *range = cel_check_node(checker, node->arguments[0]);
-    const struct cel_type *element = range ? element_type(checker, node, range) : NULL;
-    if (!element)
-        return NULL;
-    const struct cel_scope *outer = checker->scope;
-    struct cel_scope scope = {node->name, element, outer ? outer->index + 1 : 0, outer};
-    if (scope.index >= checker->program->local_count)
-        checker->program->local_count = scope.index + 1;
-    node->index = scope.index;
-    node->run = cel_run_macro;
-    checker->scope = &scope;
-    bool good = true;
-    for (uint32_t i = 1; good && i < node->argument_count; i++)
-        good = cel_check_node(checker, node->arguments[i]) != NULL;
-    checker->scope = outer;
-    return good ? macro_type(checker, node, element) : NULL;
+    const struct cel_type *type = optional ? cel_type_optional(checker->arena, member) : member;
+    return type ? type : cel_check_no_memory(checker);
 }
 
 /* --- entry --- */
+
+/* A name that stands for an expression (cel.bind) is as deep as that: the evaluator goes there. */
+static bool check_depth(struct cel_checker *checker, struct cel_ast *node)
+{
+    for (uint32_t i = 0; i < node->argument_count; i++)
+        if (node->arguments[i]->depth >= node->depth)
+            node->depth = node->arguments[i]->depth + 1;
+    if (node->depth <= CEL_MAX_DEPTH)
+        return true;
+    cel_check_fail(checker, node,
+                   "the expression is nested deeper than %u, with what names stand for",
+                   CEL_MAX_DEPTH);
+    return false;
+}
 
 const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_ast *node)
 {
@@ -180,10 +158,10 @@ const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_as
         type = check_constructor(checker, node);
         break;
     case CEL_AST_MACRO:
-        type = check_macro(checker, node);
+        type = cel_check_macro(checker, node);
         break;
     }
-    if (!type)
+    if (!type || !check_depth(checker, node))
         return NULL;
     node->type = checker->env->disable_check ? DYN : type;
     return node->type;
@@ -201,6 +179,6 @@ int cel_check(struct arena *arena, const struct cel_declarations *declarations,
     if (!cel_check_node(&checker, root))
         return -1;
     /* Only the root's type is asked for later; variables that nothing bound are dyn there. */
-    root->type = resolve(&checker, root->type);
+    root->type = cel_check_resolve(&checker, root->type);
     return root->type ? 0 : -1;
 }

@@ -59,13 +59,15 @@ struct cel_value cel_fail_overload(struct cel_evaluator *evaluator, const struct
 {
     char kinds[128] = "";
     size_t length = 0;
-    bool method = node->form == CEL_FORM_METHOD;
-    for (uint32_t i = method; i < node->argument_count && length < sizeof(kinds); i++) {
+    bool method = cel_has_receiver(node);
+    for (uint32_t i = method; i < cel_argument_count(node) && length < sizeof(kinds); i++) {
         int added = snprintf(kinds + length, sizeof(kinds) - length, "%s%s", i > method ? ", " : "",
                              cel_kind_name(&arguments[i]));
         length += added > 0 ? (size_t)added : 0;
     }
-    return cel_fail(evaluator, node, "no overload of '%.*s' for %s(%s)", SLICE_ARG(node->name),
+    struct slice space = node->first ? node->arguments[0]->name : SLICE("");
+    return cel_fail(evaluator, node, "no overload of '%.*s%s%.*s' for %s(%s)", SLICE_ARG(space),
+                    node->first ? "." : "", SLICE_ARG(node->name),
                     method ? cel_kind_name(&arguments[0]) : "", kinds);
 }
 
@@ -88,6 +90,15 @@ struct cel_value cel_run_slot(struct cel_evaluator *evaluator, const struct cel_
 struct cel_value cel_run_local(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
     return evaluator->locals[node->index];
+}
+
+/* The value is kept: it is evaluated once, and not at all when nobody asks. */
+struct cel_value cel_run_bound(struct cel_evaluator *evaluator, const struct cel_ast *node)
+{
+    struct cel_value *local = &evaluator->locals[node->index];
+    if (cel_is_absent(local))
+        *local = cel_evaluate(evaluator, node->cached);
+    return *local;
 }
 
 static const struct cel_value *reference_value(const struct cel_evaluator *evaluator,
@@ -116,6 +127,13 @@ struct cel_value cel_run_reference_exists(struct cel_evaluator *evaluator,
     return cel_bool(reference_value(evaluator, node) != NULL);
 }
 
+struct cel_value cel_run_reference_optional(struct cel_evaluator *evaluator,
+                                            const struct cel_ast *node)
+{
+    const struct cel_value *value = reference_value(evaluator, node);
+    return value ? cel_some(evaluator, value) : cel_none();
+}
+
 struct cel_value cel_run_unknown_name(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
     return cel_fail(evaluator, node, "unknown name '%.*s'", SLICE_ARG(node->name));
@@ -129,14 +147,46 @@ struct cel_value cel_run_unknown_function(struct cel_evaluator *evaluator,
 
 /* --- members --- */
 
+static struct cel_value no_member(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                                  const struct cel_value *operand)
+{
+    return cel_fail(evaluator, node, "%s has no member '%.*s'", cel_kind_name(operand),
+                    SLICE_ARG(node->name));
+}
+
+/* A member that need not be there, of a map or of what an optional holds. */
+static struct cel_value select_optional(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                                        struct cel_value operand)
+{
+    if (operand.kind == CEL_OPTIONAL && !operand.optional)
+        return operand;
+    if (operand.kind == CEL_OPTIONAL)
+        operand = *operand.optional;
+    if (!cel_is_map(&operand))
+        return no_member(evaluator, node, &operand);
+    struct cel_value key = cel_string(node->name);
+    struct cel_value found;
+    if (!cel_map_find(&operand, &key, &evaluator->meter, &found))
+        return cel_none();
+    return cel_some(evaluator, &found);
+}
+
+struct cel_value cel_run_select_optional(struct cel_evaluator *evaluator,
+                                         const struct cel_ast *node)
+{
+    struct cel_value operand = cel_evaluate(evaluator, node->arguments[0]);
+    return cel_failed(&operand) ? operand : select_optional(evaluator, node, operand);
+}
+
 struct cel_value cel_run_select(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
     struct cel_value operand = cel_evaluate(evaluator, node->arguments[0]);
     if (cel_failed(&operand))
         return operand;
+    if (operand.kind == CEL_OPTIONAL)
+        return select_optional(evaluator, node, operand);
     if (!cel_is_map(&operand))
-        return cel_fail(evaluator, node, "%s has no member '%.*s'", cel_kind_name(&operand),
-                        SLICE_ARG(node->name));
+        return no_member(evaluator, node, &operand);
     struct cel_value key = cel_string(node->name);
     struct cel_value found;
     if (!cel_map_find(&operand, &key, &evaluator->meter, &found))
@@ -149,6 +199,10 @@ struct cel_value cel_run_has(struct cel_evaluator *evaluator, const struct cel_a
     struct cel_value operand = cel_evaluate(evaluator, node->arguments[0]);
     if (cel_failed(&operand))
         return operand;
+    if (operand.kind == CEL_OPTIONAL && !operand.optional)
+        return cel_bool(false);
+    if (operand.kind == CEL_OPTIONAL)
+        operand = *operand.optional;
     if (!cel_is_map(&operand))
         return cel_fail(evaluator, node, "%s has no members: has(….%.*s) needs a map",
                         cel_kind_name(&operand), SLICE_ARG(node->name));
@@ -161,9 +215,16 @@ struct cel_value cel_run_has(struct cel_evaluator *evaluator, const struct cel_a
 
 struct cel_value cel_run_call(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
-    struct cel_value arguments[CEL_MAX_ARGUMENTS];
-    for (uint32_t i = 0; i < node->argument_count; i++) {
-        arguments[i] = cel_evaluate(evaluator, node->arguments[i]);
+    struct cel_value few[CEL_MAX_ARGUMENTS];
+    struct cel_value *arguments = few;
+    uint32_t count = cel_argument_count(node);
+    if (count > ARRAY_LEN(few)) {
+        arguments = arena_array(evaluator->arena, count, sizeof(*arguments));
+        if (!arguments)
+            return cel_fail_memory(evaluator);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        arguments[i] = cel_evaluate(evaluator, node->arguments[node->first + i]);
         if (cel_failed(&arguments[i]))
             return arguments[i];
         if (!node->reads_views && !cel_value_read(&arguments[i], evaluator->arena))
@@ -217,18 +278,38 @@ struct cel_value cel_run_conditional(struct cel_evaluator *evaluator, const stru
 
 /* --- constructors --- */
 
+/* What the optional of a '?' element holds, in its place, or an error; false when it holds nothing. */
+static bool spread(struct cel_evaluator *evaluator, const struct cel_ast *node,
+                   struct cel_value *value)
+{
+    if (value->kind != CEL_OPTIONAL)
+        *value = cel_fail(evaluator, node, "an element with '?' must be an optional, not %s",
+                          cel_kind_name(value));
+    else if (!value->optional)
+        return false;
+    else
+        *value = *value->optional;
+    return true;
+}
+
 struct cel_value cel_run_list(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
     struct cel_value *items =
         arena_array(evaluator->arena, node->argument_count, sizeof(struct cel_value));
     if (!items)
         return cel_fail_memory(evaluator);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < node->argument_count; i++) {
-        items[i] = cel_evaluate(evaluator, node->arguments[i]);
-        if (cel_failed(&items[i]))
-            return items[i];
+        struct cel_value *item = &items[count];
+        *item = cel_evaluate(evaluator, node->arguments[i]);
+        if (node->arguments[i]->spread && !cel_failed(item) &&
+            !spread(evaluator, node->arguments[i], item))
+            continue;
+        if (cel_failed(item))
+            return *item;
+        count++;
     }
-    const struct cel_list *list = cel_list_make(evaluator->arena, items, node->argument_count);
+    const struct cel_list *list = cel_list_make(evaluator->arena, items, count);
     return list ? (struct cel_value){.kind = CEL_LIST, .list = list} : cel_fail_memory(evaluator);
 }
 
@@ -240,13 +321,15 @@ static bool can_be_key(const struct cel_value *value)
 
 struct cel_value cel_run_map(struct cel_evaluator *evaluator, const struct cel_ast *node)
 {
-    uint32_t count = node->argument_count / 2;
-    struct cel_entry *entries = arena_array(evaluator->arena, count, sizeof(*entries));
+    uint32_t count = 0;
+    struct cel_entry *entries =
+        arena_array(evaluator->arena, node->argument_count / 2, sizeof(*entries));
     if (!entries)
         return cel_fail_memory(evaluator);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct cel_ast *key_node = node->arguments[2 * i];
-        struct cel_value *key = &entries[i].key;
+    for (uint32_t i = 0; i < node->argument_count; i += 2) {
+        const struct cel_ast *key_node = node->arguments[i];
+        struct cel_value *key = &entries[count].key;
+        struct cel_value *value = &entries[count].value;
         *key = cel_evaluate(evaluator, key_node);
         if (cel_failed(key))
             return *key;
@@ -255,9 +338,13 @@ struct cel_value cel_run_map(struct cel_evaluator *evaluator, const struct cel_a
         if (!can_be_key(key))
             return cel_fail(evaluator, key_node, "a %s cannot be the key of a map",
                             cel_kind_name(key));
-        entries[i].value = cel_evaluate(evaluator, node->arguments[2 * i + 1]);
-        if (cel_failed(&entries[i].value))
-            return entries[i].value;
+        *value = cel_evaluate(evaluator, node->arguments[i + 1]);
+        if (key_node->spread && !cel_failed(value) &&
+            !spread(evaluator, node->arguments[i + 1], value))
+            continue;
+        if (cel_failed(value))
+            return *value;
+        count++;
     }
     uint32_t repeated = 0;
     const struct cel_map *map =
@@ -265,7 +352,9 @@ struct cel_value cel_run_map(struct cel_evaluator *evaluator, const struct cel_a
     if (!map)
         return cel_fail_memory(evaluator);
     if (repeated < count)
-        return cel_fail(evaluator, node->arguments[2 * repeated], "the key is in the map already");
+        return cel_fail(evaluator,
+                        count == node->argument_count / 2 ? node->arguments[2 * repeated] : node,
+                        "the key is in the map already");
     return (struct cel_value){.kind = CEL_MAP, .map = map};
 }
 

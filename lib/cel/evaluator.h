@@ -33,6 +33,15 @@ struct cel_value cel_fail_overload(struct cel_evaluator *evaluator, const struct
 
 static inline bool cel_failed(const struct cel_value *value) { return value->kind == CEL_ERROR; }
 
+/* --- optionals (ext_optionals.c) --- */
+
+/* An optional that holds the value; an error without memory. */
+struct cel_value cel_some(struct cel_evaluator *evaluator, const struct cel_value *value);
+static inline struct cel_value cel_none(void)
+{
+    return (struct cel_value){.kind = CEL_OPTIONAL, .optional = NULL};
+}
+
 /* --- evaluation --- */
 
 /* One node; costs one step. */
@@ -51,14 +60,17 @@ static inline void cel_charge(struct cel_evaluator *evaluator, size_t steps)
 }
 
 /* What `run` may be; the checker chooses. Behind each, which fields it reads. */
-cel_run cel_run_literal;          /* literal */
-cel_run cel_run_slot;             /* index */
-cel_run cel_run_local;            /* index */
-cel_run cel_run_reference;        /* index, name */
-cel_run cel_run_reference_exists; /* index */
-cel_run cel_run_unknown_name;     /* unchecked only */
-cel_run cel_run_unknown_function; /* unchecked only */
+cel_run cel_run_literal;            /* literal */
+cel_run cel_run_slot;               /* index */
+cel_run cel_run_local;              /* index */
+cel_run cel_run_bound;              /* index, cached: what the name stands for */
+cel_run cel_run_reference;          /* index, name */
+cel_run cel_run_reference_exists;   /* index */
+cel_run cel_run_reference_optional; /* index */
+cel_run cel_run_unknown_name;       /* unchecked only */
+cel_run cel_run_unknown_function;   /* unchecked only */
 cel_run cel_run_select;
+cel_run cel_run_select_optional;
 cel_run cel_run_has;
 cel_run cel_run_call; /* call, reads_views */
 cel_run cel_run_and;
@@ -66,6 +78,8 @@ cel_run cel_run_or;
 cel_run cel_run_conditional;
 cel_run cel_run_list;
 cel_run cel_run_map;
-cel_run cel_run_macro;
+cel_run cel_run_macro;   /* index: of the first variable */
+cel_run cel_run_names;   /* cached: the places of what it binds */
+cel_run cel_run_opt_map; /* index */
 
 #endif

@@ -218,8 +218,11 @@ const struct cel_type *cel_infer_join(struct cel_inference *inference,
 {
     if (!previous)
         return next;
-    if (cel_infer_assignable(inference, previous, next))
+    if (cel_infer_assignable(inference, previous, next)) {
+        if (previous->kind == CEL_TYPE_NULL || next->kind == CEL_TYPE_NULL)
+            return previous->kind == CEL_TYPE_NULL ? next : previous; /* what may be null */
         return more_general(previous, next);
+    }
     return inference->failed ? NULL : cel_type_of_kind(CEL_TYPE_DYN);
 }
 
@@ -228,6 +231,7 @@ const struct cel_type *cel_infer_join(struct cel_inference *inference,
 struct signature {
     struct cel_inference *inference;
     const char *at;
+    bool found;                          /* another one fitted */
     const struct cel_type *variables[3]; /* A, B, C: fresh for each signature */
 };
 
@@ -258,6 +262,8 @@ static const struct cel_type *read_type(struct signature *signature)
         type = cel_type_map(arena, key, read_type(signature));
     } else if (letter == 'T') {
         type = cel_type_type(arena, read_type(signature));
+    } else if (letter == 'o') {
+        type = cel_type_optional(arena, read_type(signature));
     } else {
         type = cel_type_of_kind(kind_of_letter(letter));
     }
@@ -277,6 +283,34 @@ static bool any_dyn(struct cel_inference *inference, const struct cel_type *cons
     return false;
 }
 
+static bool is_number(struct cel_inference *inference, const struct cel_type *argument)
+{
+    const struct cel_type *type = cel_infer_resolve(inference, argument);
+    return type && (type->kind == CEL_TYPE_INT || type->kind == CEL_TYPE_UINT ||
+                    type->kind == CEL_TYPE_DOUBLE || type->kind == CEL_TYPE_DYN ||
+                    type->kind == CEL_TYPE_VARIABLE);
+}
+
+/* Reads a parameter, with its '+'; true when it takes argument *at (and those behind it), which
+ * *at then passes. */
+static bool take_parameter(struct signature *signature, const struct cel_type *const *arguments,
+                           uint32_t count, uint32_t *at)
+{
+    bool number = *signature->at == '#';
+    const struct cel_type *parameter = NULL;
+    if (number)
+        signature->at++;
+    else if (!(parameter = read_type(signature)))
+        return false;
+    bool repeats = *signature->at == '+';
+    signature->at += repeats;
+    bool fits = *at < count;
+    for (uint32_t last = repeats ? count : *at + 1; fits && *at < last; ++*at)
+        fits = number ? is_number(signature->inference, arguments[*at])
+                      : cel_infer_assignable(signature->inference, arguments[*at], parameter);
+    return fits;
+}
+
 /* Reads one signature up to its end; the result type when the arguments fit. */
 static const struct cel_type *try_signature(struct signature *signature, bool method,
                                             const struct cel_type *const *arguments, uint32_t count)
@@ -287,6 +321,9 @@ static const struct cel_type *try_signature(struct signature *signature, bool me
     if (*signature->at == '~') {
         signature->at++;
         fits = any_dyn(signature->inference, arguments, count);
+    } else if (*signature->at == '!') {
+        signature->at++;
+        fits = !signature->found;
     }
     while (*signature->at != ':') {
         if (*signature->at == '.') {
@@ -294,12 +331,9 @@ static const struct cel_type *try_signature(struct signature *signature, bool me
             signature->at++;
             continue;
         }
-        const struct cel_type *parameter = read_type(signature);
-        if (!parameter)
+        fits = take_parameter(signature, fits ? arguments : NULL, fits ? count : 0, &i) && fits;
+        if (signature->inference->failed)
             return NULL;
-        fits = fits && i < count &&
-               cel_infer_assignable(signature->inference, arguments[i], parameter);
-        i++;
     }
     signature->at++;
     const struct cel_type *result = read_type(signature);
@@ -329,6 +363,7 @@ const struct cel_type *cel_infer_call(struct cel_inference *inference, const cha
         result = cel_infer_resolve(inference, result);
         if (!result)
             return NULL;
+        signature.found = true;
         if (!found)
             found = result;
         else if (!cel_type_equal(found, result))

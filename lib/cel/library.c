@@ -8,57 +8,95 @@
 #define TIME_PART "t.:i t.s:i r.:i"
 
 static const struct cel_library_row rows[] = {
-    {"+", "ii:i uu:u dd:d ss:s yy:y lAlA:lA tr:t rt:t rr:r" MIXED, cel_add, false},
-    {"-", "ii:i uu:u dd:d tt:r tr:t rr:r i:i d:d" MIXED, cel_subtract_or_negate, false},
-    {"*", "ii:i uu:u dd:d" MIXED, cel_multiply, false},
-    {"/", "ii:i uu:u dd:d" MIXED, cel_divide, false},
-    {"%", "ii:i uu:u", cel_modulo, false},
-    {"!", "b:b", cel_not, false},
-    {"<", ORDERED, cel_less, false},
-    {"<=", ORDERED, cel_less_equal, false},
-    {">", ORDERED, cel_greater, false},
-    {">=", ORDERED, cel_greater_equal, false},
-    {"==", "AA:b", cel_equals, true},
-    {"!=", "AA:b", cel_not_equals, true},
-    {"in", "AlA:b AmAB:b", cel_in, true},
-    {"[]", "lAi:A mABA:B", cel_index, true},
-    {"size", "s:i y:i lA:i mAB:i s.:i y.:i lA.:i mAB.:i", cel_size, false},
-    {"contains", "s.s:b", cel_contains, false},
-    {"startsWith", "s.s:b", cel_starts_with, false},
-    {"endsWith", "s.s:b", cel_ends_with, false},
-    {"matches", "s.s:b ss:b", cel_matches, false},
-    {"int", "i:i u:i d:i s:i t:i", cel_to_int, false},
-    {"uint", "u:u i:u d:u s:u", cel_to_uint, false},
-    {"double", "d:d i:d u:d s:d", cel_to_double, false},
-    {"string", "s:s i:s u:s d:s b:s y:s t:s r:s", cel_to_string, false},
-    {"bytes", "y:y s:y", cel_to_bytes, false},
-    {"bool", "b:b s:b", cel_to_bool, false},
-    {"timestamp", "t:t s:t i:t", cel_to_timestamp, false},
-    {"duration", "r:r s:r", cel_to_duration, false},
-    {"dyn", "A:*", cel_to_dyn, true},
-    {"type", "A:TA", cel_to_type, true},
-    {"getFullYear", TIMESTAMP_PART, cel_get_full_year, false},
-    {"getMonth", TIMESTAMP_PART, cel_get_month, false},
-    {"getDate", TIMESTAMP_PART, cel_get_date, false},
-    {"getDayOfMonth", TIMESTAMP_PART, cel_get_day_of_month, false},
-    {"getDayOfWeek", TIMESTAMP_PART, cel_get_day_of_week, false},
-    {"getDayOfYear", TIMESTAMP_PART, cel_get_day_of_year, false},
-    {"getHours", TIME_PART, cel_get_hours, false},
-    {"getMinutes", TIME_PART, cel_get_minutes, false},
-    {"getSeconds", TIME_PART, cel_get_seconds, false},
-    {"getMilliseconds", TIME_PART, cel_get_milliseconds, false},
+    {"+", "ii:i uu:u dd:d ss:s yy:y lAlA:lA tr:t rt:t rr:r" MIXED, cel_add, false, NULL},
+    {"-", "ii:i uu:u dd:d tt:r tr:t rr:r i:i d:d" MIXED, cel_subtract_or_negate, false, NULL},
+    {"*", "ii:i uu:u dd:d" MIXED, cel_multiply, false, NULL},
+    {"/", "ii:i uu:u dd:d" MIXED, cel_divide, false, NULL},
+    {"%", "ii:i uu:u", cel_modulo, false, NULL},
+    {"!", "b:b", cel_not, false, NULL},
+    {"<", ORDERED, cel_less, false, NULL},
+    {"<=", ORDERED, cel_less_equal, false, NULL},
+    {">", ORDERED, cel_greater, false, NULL},
+    {">=", ORDERED, cel_greater_equal, false, NULL},
+    {"==", "AA:b", cel_equals, true, NULL},
+    {"!=", "AA:b", cel_not_equals, true, NULL},
+    {"in", "AlA:b AmAB:b", cel_in, true, NULL},
+    {"[]", "lAi:A mABA:B olAi:oA omABA:oB", cel_index, true, NULL},
+    {"size", "s:i y:i lA:i mAB:i s.:i y.:i lA.:i mAB.:i", cel_size, false, NULL},
+    {"contains", "s.s:b", cel_contains, false, NULL},
+    {"startsWith", "s.s:b", cel_starts_with, false, NULL},
+    {"endsWith", "s.s:b", cel_ends_with, false, NULL},
+    {"matches", "s.s:b ss:b", cel_matches, false, NULL},
+    {"int", "i:i u:i d:i s:i t:i", cel_to_int, false, NULL},
+    {"uint", "u:u i:u d:u s:u", cel_to_uint, false, NULL},
+    {"double", "d:d i:d u:d s:d", cel_to_double, false, NULL},
+    {"string", "s:s i:s u:s d:s b:s y:s t:s r:s", cel_to_string, false, NULL},
+    {"bytes", "y:y s:y", cel_to_bytes, false, NULL},
+    {"bool", "b:b s:b", cel_to_bool, false, NULL},
+    {"timestamp", "t:t s:t i:t", cel_to_timestamp, false, NULL},
+    {"duration", "r:r s:r", cel_to_duration, false, NULL},
+    {"dyn", "A:*", cel_to_dyn, true, NULL},
+    {"type", "A:TA", cel_to_type, true, NULL},
+    {"getFullYear", TIMESTAMP_PART, cel_get_full_year, false, NULL},
+    {"getMonth", TIMESTAMP_PART, cel_get_month, false, NULL},
+    {"getDate", TIMESTAMP_PART, cel_get_date, false, NULL},
+    {"getDayOfMonth", TIMESTAMP_PART, cel_get_day_of_month, false, NULL},
+    {"getDayOfWeek", TIMESTAMP_PART, cel_get_day_of_week, false, NULL},
+    {"getDayOfYear", TIMESTAMP_PART, cel_get_day_of_year, false, NULL},
+    {"getHours", TIME_PART, cel_get_hours, false, NULL},
+    {"getMinutes", TIME_PART, cel_get_minutes, false, NULL},
+    {"getSeconds", TIME_PART, cel_get_seconds, false, NULL},
+    {"getMilliseconds", TIME_PART, cel_get_milliseconds, false, NULL},
 };
 
-const struct cel_library_row *cel_library(size_t *count)
+static const struct cel_library_table core = {rows, ARRAY_LEN(rows)};
+
+static const struct cel_library_table *const tables[] = {&core, &cel_ext_strings, &cel_ext_math,
+                                                         &cel_ext_optionals};
+
+const struct cel_library_row *cel_library_at(size_t index)
 {
-    *count = ARRAY_LEN(rows);
-    return rows;
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        if (index < tables[i]->count)
+            return &tables[i]->rows[index];
+        index -= tables[i]->count;
+    }
+    return NULL;
 }
 
 const struct cel_library_row *cel_library_find(struct slice name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (slice_eq_str(name, rows[i].name))
-            return &rows[i];
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++)
+        if (slice_eq_str(name, row->name))
+            return row;
     return NULL;
+}
+
+/* What follows "space." in the row's name; NULL when it is not of that namespace. */
+static const char *name_in(const struct cel_library_row *row, struct slice space)
+{
+    const char *dot = strchr(row->name, '.');
+    bool inside = dot && slice_eq(slice_of(row->name, (size_t)(dot - row->name)), space);
+    return inside ? dot + 1 : NULL;
+}
+
+const struct cel_library_row *cel_library_find_in(struct slice space, struct slice name)
+{
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++) {
+        const char *inside = name_in(row, space);
+        if (inside && slice_eq_str(name, inside))
+            return row;
+    }
+    return NULL;
+}
+
+bool cel_library_has_space(struct slice space)
+{
+    const struct cel_library_row *row = NULL;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++)
+        if (name_in(row, space))
+            return true;
+    return false;
 }

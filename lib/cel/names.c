@@ -13,6 +13,11 @@ static const struct cel_scope *find_local(const struct cel_checker *checker, str
     return NULL;
 }
 
+bool cel_check_is_local(const struct cel_checker *checker, const struct cel_ast *node)
+{
+    return node->kind == CEL_AST_NAME && !node->rooted && find_local(checker, node->name);
+}
+
 static const struct cel_declared_variable *find_variable(const struct cel_checker *checker,
                                                          struct slice name)
 {
@@ -23,10 +28,15 @@ static const struct cel_declared_variable *find_variable(const struct cel_checke
     return NULL;
 }
 
+bool cel_check_is_variable(const struct cel_checker *checker, const struct cel_ast *node)
+{
+    return node->kind == CEL_AST_NAME && find_variable(checker, node->name);
+}
+
 static const struct cel_namespace *find_namespace(const struct cel_checker *checker,
                                                   const struct cel_ast *node)
 {
-    if (node->kind != CEL_AST_NAME || (!node->rooted && find_local(checker, node->name)))
+    if (node->kind != CEL_AST_NAME || cel_check_is_local(checker, node))
         return NULL;
     for (uint32_t i = 0; i < checker->env->namespace_count; i++)
         if (slice_eq_str(node->name, checker->env->namespaces[i].name))
@@ -45,7 +55,8 @@ static void *unknown_name(struct cel_checker *checker, const struct cel_ast *nod
     struct suggest suggest;
     suggest_init(&suggest, node->name);
     for (const struct cel_scope *scope = checker->scope; scope; scope = scope->outer)
-        suggest_offer(&suggest, scope->name);
+        if (*scope->name.ptr != '@') /* nobody can write that */
+            suggest_offer(&suggest, scope->name);
     for (uint32_t i = 0; i < checker->declarations->variable_count; i++)
         suggest_offer(&suggest, checker->declarations->variables[i].name);
     for (uint32_t i = 0; i < env->namespace_count; i++)
@@ -135,8 +146,11 @@ const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_as
 {
     const struct cel_scope *local = node->rooted ? NULL : find_local(checker, node->name);
     if (local) {
-        node->run = cel_run_local;
+        node->run = local->bound ? cel_run_bound : cel_run_local;
         node->index = local->index;
+        node->cached = local->bound;
+        if (local->bound)
+            node->depth = local->bound->depth + 1;
         return local->type;
     }
     bool found = false;
@@ -161,7 +175,7 @@ const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_as
 static size_t qualified_length(const struct cel_ast *node, const struct cel_ast **root)
 {
     size_t length = node->name.len;
-    while (node->kind == CEL_AST_SELECT && !node->test) {
+    while (node->kind == CEL_AST_SELECT && !node->test && !node->optional) {
         node = node->arguments[0];
         length += 1 + node->name.len;
     }
@@ -183,9 +197,31 @@ static void write_qualified(const struct cel_ast *node, char *end)
 
 /* --- references --- */
 
+/* a.b, has(a.b), a.?b */
+enum reference_use { VALUE, EXISTS, OPTIONAL };
+
+static const struct cel_type *reference_type(struct cel_checker *checker, struct cel_ast *node,
+                                             enum reference_use use)
+{
+    const struct cel_type *dyn = cel_type_of_kind(CEL_TYPE_DYN);
+    switch (use) {
+    case VALUE:
+        node->run = cel_run_reference;
+        return dyn;
+    case EXISTS:
+        node->run = cel_run_reference_exists;
+        return cel_type_of_kind(CEL_TYPE_BOOL);
+    case OPTIONAL:
+        node->run = cel_run_reference_optional;
+        break;
+    }
+    const struct cel_type *optional = cel_type_optional(checker->arena, dyn);
+    return optional ? optional : cel_check_no_memory(checker);
+}
+
 static const struct cel_type *use_reference(struct cel_checker *checker, struct cel_ast *node,
                                             const struct cel_namespace *space, struct slice member,
-                                            bool exists)
+                                            enum reference_use use)
 {
     struct cel_program *program = checker->program;
     uint32_t at = 0;
@@ -209,10 +245,9 @@ static const struct cel_type *use_reference(struct cel_checker *checker, struct 
         program->references[program->reference_count++] =
             (struct cel_reference){space->id, copy, node->offset, false};
     }
-    program->references[at].required |= !exists;
+    program->references[at].required |= use == VALUE;
     node->index = at;
-    node->run = exists ? cel_run_reference_exists : cel_run_reference;
-    return cel_type_of_kind(exists ? CEL_TYPE_BOOL : CEL_TYPE_DYN);
+    return reference_type(checker, node, use);
 }
 
 const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct cel_ast *node,
@@ -221,8 +256,7 @@ const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct c
     const struct cel_ast *root = NULL;
     *done = true;
     size_t length = qualified_length(node, &root);
-    bool local = root->kind == CEL_AST_NAME && !root->rooted && find_local(checker, root->name);
-    if (!node->test && length > 0 && !local) {
+    if (!node->test && length > 0 && !cel_check_is_local(checker, root)) {
         char *text = arena_alloc(checker->arena, length);
         if (!text)
             return cel_check_no_memory(checker);
@@ -235,7 +269,10 @@ const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct c
     }
     const struct cel_namespace *space = find_namespace(checker, node->arguments[0]);
     if (space)
-        return use_reference(checker, node, space, node->name, node->test);
+        return use_reference(checker, node, space, node->name,
+                             node->test       ? EXISTS
+                             : node->optional ? OPTIONAL
+                                              : VALUE);
     *done = false;
     return NULL;
 }
@@ -258,5 +295,8 @@ const struct cel_type *cel_check_namespace_operator(struct cel_checker *checker,
         return cel_check_fail(checker, member,
                               "the member of '%s' must be a constant string, as in %s", space->name,
                               index ? "[\"name\"]" : "'name' in …");
-    return use_reference(checker, node, space, member->literal.text, in);
+    return use_reference(checker, node, space, member->literal.text,
+                         in                                ? EXISTS
+                         : slice_eq_str(node->name, "[?]") ? OPTIONAL
+                                                           : VALUE);
 }

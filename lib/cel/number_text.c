@@ -25,6 +25,41 @@ static int shortest(double real, char digits[20], int *exponent)
     return count;
 }
 
+/* The digits with the point and all zeros that takes; returns the end. */
+static char *write_positional(char *out, const char *digits, int count, int exponent)
+{
+    if (exponent < 0) {
+        *out++ = '0';
+        *out++ = '.';
+        for (int i = -1; i > exponent; i--)
+            *out++ = '0';
+    }
+    for (int i = 0; i < count || i <= exponent; i++) {
+        if (i == exponent + 1 && exponent >= 0)
+            *out++ = '.';
+        *out++ = i < count ? digits[i] : '0';
+    }
+    return out;
+}
+
+size_t cel_double_write_plain(double real, char out[CEL_NUMBER_PLAIN_SIZE])
+{
+    char digits[20] = "";
+    int exponent = 0;
+    if (!isfinite(real)) {
+        int length = snprintf(out, CEL_NUMBER_PLAIN_SIZE, "%s",
+                              isnan(real) ? "NaN"
+                              : real > 0  ? "Infinity"
+                                          : "-Infinity");
+        return (size_t)length;
+    }
+    char *at = out;
+    if (signbit(real))
+        *at++ = '-';
+    int count = shortest(fabs(real), digits, &exponent);
+    return (size_t)(write_positional(at, digits, count, exponent) - out);
+}
+
 size_t cel_double_write(double real, char out[CEL_NUMBER_TEXT_SIZE])
 {
     char digits[20] = "";
@@ -46,18 +81,7 @@ size_t cel_double_write(double real, char out[CEL_NUMBER_TEXT_SIZE])
                               abs(exponent));
         return at + (size_t)length;
     }
-    if (exponent < 0) {
-        out[at++] = '0';
-        out[at++] = '.';
-        for (int i = -1; i > exponent; i--)
-            out[at++] = '0';
-    }
-    for (int i = 0; i < count || i <= exponent; i++) {
-        if (i == exponent + 1 && exponent >= 0)
-            out[at++] = '.';
-        out[at++] = i < count ? digits[i] : '0';
-    }
-    return at;
+    return (size_t)(write_positional(out + at, digits, count, exponent) - out);
 }
 
 /* --- reading --- */

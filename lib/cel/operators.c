@@ -107,6 +107,8 @@ struct cel_value cel_index(struct cel_evaluator *evaluator, const struct cel_ast
             return found;
         return no_such_key(evaluator, node, index);
     }
+    if (container->kind == CEL_OPTIONAL)
+        return cel_index_optional(evaluator, node, arguments);
     if (!cel_is_list(container))
         return cel_fail_overload(evaluator, node, arguments);
     if (index.kind == CEL_DOUBLE && !cel_double_to_integer(index.real, &index))

@@ -1,6 +1,7 @@
 #include "cel/parser.h"
 #include "cel/fault.h"
 #include "cel/lexer.h"
+#include "cel/macro_calls.h"
 #include "cel/syntax.h"
 #include "cel/utf8.h"
 #include <errno.h>
@@ -220,19 +221,30 @@ static struct cel_ast *parse_keyword(struct parser *parser, struct cel_value val
 
 /* --- lists, maps, arguments --- */
 
+/* An expression that may have a '?' before it. */
+static struct cel_ast *parse_spread(struct parser *parser)
+{
+    int spread = accept(parser, "?");
+    struct cel_ast *node = spread < 0 ? NULL : parse_expression(parser);
+    if (node && spread)
+        node->spread = true;
+    return node;
+}
+
 /* Expressions between commas up to the closing symbol, which is consumed. A comma may stand before
  * it only where `trailing` says so. */
 static bool parse_items(struct parser *parser, const char *close, bool trailing,
                         struct nodes *nodes)
 {
     while (!cel_token_is(&parser->token, close)) {
-        if (!push(parser, nodes, parse_expression(parser)))
+        bool list = *close == ']';
+        if (!push(parser, nodes, list ? parse_spread(parser) : parse_expression(parser)))
             return false;
         int comma = accept(parser, ",");
         if (comma < 0)
             return false;
         if (comma == 0 && !cel_token_is(&parser->token, close))
-            return expected(parser, *close == ']' ? "',' or ']'" : "',' or ')'") != NULL;
+            return expected(parser, list ? "',' or ']'" : "',' or ')'") != NULL;
         if (comma == 1 && !trailing && cel_token_is(&parser->token, close))
             return expected(parser, "another argument after ','") != NULL;
     }
@@ -255,7 +267,7 @@ static struct cel_ast *parse_map(struct parser *parser)
     if (!advance(parser))
         return NULL;
     while (!cel_token_is(&parser->token, "}")) {
-        if (!push(parser, &nodes, parse_expression(parser)) ||
+        if (!push(parser, &nodes, parse_spread(parser)) ||
             !expect(parser, ":", "':' after the key") ||
             !push(parser, &nodes, parse_expression(parser)))
             return NULL;
@@ -274,38 +286,11 @@ static struct cel_ast *make_has(struct parser *parser, const struct cel_token *t
                                 const struct nodes *arguments)
 {
     struct cel_ast *select = arguments->count == 1 ? arguments->items[0] : NULL;
-    if (!select || select->kind != CEL_AST_SELECT || select->test)
+    if (!select || select->kind != CEL_AST_SELECT || select->test || select->optional)
         return fail(parser, token->offset,
                     "has() takes one member selection, as in has(input.name)");
     select->test = true;
     return select;
-}
-
-/* x.all(v, condition) and the like; *made says whether the call is a macro at all. */
-static struct cel_ast *make_macro(struct parser *parser, const struct cel_token *token,
-                                  struct nodes *arguments, bool *made)
-{
-    enum cel_macro macro = cel_macro_by_name(token->content);
-    *made = macro != CEL_MACRO_COUNT &&
-            (arguments->count == 3 || (macro == CEL_MACRO_MAP && arguments->count == 4));
-    if (!*made)
-        return NULL;
-    const struct cel_ast *variable = arguments->items[1];
-    if (variable->kind != CEL_AST_NAME || variable->rooted)
-        return fail(parser, variable->offset,
-                    "the first argument of %.*s() must be a name: the variable that takes each "
-                    "element",
-                    SLICE_ARG(token->content));
-    struct slice name = variable->name;
-    arguments->count--;
-    memmove(&arguments->items[1], &arguments->items[2],
-            (arguments->count - 1) * sizeof(struct cel_ast *));
-    struct cel_ast *node = make(parser, CEL_AST_MACRO, token->offset, arguments);
-    if (node) {
-        node->macro = macro;
-        node->name = name;
-    }
-    return node;
 }
 
 /* At a name that is not a keyword; consumed here, and its call if there is one. */
@@ -390,6 +375,9 @@ static struct cel_ast *parse_primary(struct parser *parser)
 /* Behind "operand."; the name may be any word, since it stands for a key. */
 static struct cel_ast *parse_member(struct parser *parser, struct cel_ast *operand)
 {
+    int optional = accept(parser, "?");
+    if (optional < 0)
+        return NULL;
     struct cel_token token = parser->token;
     if (token.kind != CEL_TOKEN_NAME && token.kind != CEL_TOKEN_QUOTED_NAME)
         return expected(parser, "a name after '.'");
@@ -398,32 +386,35 @@ static struct cel_ast *parse_member(struct parser *parser, struct cel_ast *opera
     struct nodes arguments = {0};
     if (!push(parser, &arguments, operand))
         return NULL;
-    int call = token.kind == CEL_TOKEN_NAME ? accept(parser, "(") : 0;
+    int call = token.kind == CEL_TOKEN_NAME && !optional ? accept(parser, "(") : 0;
     if (call < 0)
         return NULL;
     if (call == 0) {
         struct cel_ast *node = make(parser, CEL_AST_SELECT, token.offset, &arguments);
-        if (node)
+        if (node) {
             node->name = token.content;
+            node->optional = optional;
+        }
         return node;
     }
     if (!parse_items(parser, ")", false, &arguments))
         return NULL;
-    bool made = false;
-    struct cel_ast *macro = make_macro(parser, &token, &arguments, &made);
-    if (made)
-        return macro;
-    return make_call(parser, CEL_FORM_METHOD, &token, token.content, &arguments);
+    struct cel_ast *node = make_call(parser, CEL_FORM_METHOD, &token, token.content, &arguments);
+    if (!node || cel_macro_expand(node, parser->arena, parser->lexer.source, parser->lexer.error))
+        return NULL;
+    return node;
 }
 
 static struct cel_ast *parse_index(struct parser *parser, struct cel_ast *operand,
                                    const struct cel_token *bracket)
 {
     struct nodes arguments = {0};
-    if (!push(parser, &arguments, operand) || !push(parser, &arguments, parse_expression(parser)) ||
-        !expect(parser, "]", "']'"))
+    int optional = accept(parser, "?");
+    if (optional < 0 || !push(parser, &arguments, operand) ||
+        !push(parser, &arguments, parse_expression(parser)) || !expect(parser, "]", "']'"))
         return NULL;
-    return make_call(parser, CEL_FORM_INDEX, bracket, SLICE("[]"), &arguments);
+    return make_call(parser, CEL_FORM_INDEX, bracket, optional ? SLICE("[?]") : SLICE("[]"),
+                     &arguments);
 }
 
 static struct cel_ast *parse_postfix(struct parser *parser, struct cel_ast *node)

@@ -7,9 +7,9 @@
  *   sum         = product {("+" | "-") product}
  *   product     = unary {("*" | "/" | "%") unary}
  *   unary       = "!" unary | "-" unary | postfix
- *   postfix     = primary {"." name ["(" arguments ")"] | "[" expression "]"}
+ *   postfix     = primary {"." name ["(" arguments ")"] | ".?" name | "[" ["?"] expression "]"}
  *   primary     = ["."] name ["(" arguments ")"] | literal | "(" expression ")"
- *               | "[" elements "]" | "{" entries "}"
+ *               | "[" elements "]" | "{" entries "}"     (an element, a key: ["?"] expression)
  *
  * A '-' directly before a number is part of the number. Macros become MACRO nodes, has() a SELECT
  * with `test`. Depth and size are capped (ast.h).

@@ -1,7 +1,9 @@
 #include "cel/print.h"
+#include "cel/macro_calls.h"
 #include "cel/number_text.h"
 #include "cel/syntax.h"
 #include <math.h>
+#include <stdio.h>
 
 static void print_node(struct buf *buf, const struct cel_ast *node);
 
@@ -16,12 +18,19 @@ static void print_operand(struct buf *buf, const struct cel_ast *node, unsigned 
         buf_char(buf, ')');
 }
 
+static void print_spread(struct buf *buf, const struct cel_ast *node)
+{
+    if (node->spread)
+        buf_char(buf, '?');
+    print_node(buf, node);
+}
+
 static void print_list(struct buf *buf, struct cel_ast *const *nodes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0)
             buf_str(buf, ", ");
-        print_node(buf, nodes[i]);
+        print_spread(buf, nodes[i]);
     }
 }
 
@@ -92,7 +101,7 @@ static void print_select(struct buf *buf, const struct cel_ast *node)
     if (node->test)
         buf_str(buf, "has(");
     print_operand(buf, node->arguments[0], CEL_PRECEDENCE_PRIMARY);
-    buf_printf(buf, ".%s%.*s%s", quote, SLICE_ARG(node->name), quote);
+    buf_printf(buf, ".%s%s%.*s%s", node->optional ? "?" : "", quote, SLICE_ARG(node->name), quote);
     if (node->test)
         buf_char(buf, ')');
 }
@@ -163,23 +172,59 @@ static void print_call(struct buf *buf, const struct cel_ast *node)
         break;
     case CEL_FORM_INDEX:
         print_operand(buf, arguments[0], CEL_PRECEDENCE_PRIMARY);
-        buf_char(buf, '[');
+        buf_str(buf, slice_eq_str(node->name, "[?]") ? "[?" : "[");
         print_node(buf, arguments[1]);
         buf_char(buf, ']');
         break;
     }
 }
 
+/* Names that macros make of cel.index(0) and cel.iterVar(0, 1) begin with '@'. */
+static void print_name(struct buf *buf, struct slice name)
+{
+    unsigned first = 0;
+    unsigned second = 0;
+    char text[CEL_MADE_NAME_SIZE];
+    if (name.len == 0 || *name.ptr != '@' || name.len >= sizeof(text)) {
+        buf_slice_append(buf, name);
+        return;
+    }
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    if (sscanf(text, CEL_INDEX_NAME, &first) == 1)
+        buf_printf(buf, "cel.index(%u)", first);
+    else if (sscanf(text, CEL_ITERATION_NAME, &first, &second) == 2)
+        buf_printf(buf, "cel.iterVar(%u, %u)", first, second);
+}
+
 static void print_macro(struct buf *buf, const struct cel_ast *node)
 {
     static const char *const names[] = {
-#define X(macro, text, usage) text,
+#define X(macro, text, ...) text,
         CEL_MACROS(X)
 #undef X
     };
-    print_operand(buf, node->arguments[0], CEL_PRECEDENCE_PRIMARY);
-    buf_printf(buf, ".%s(%.*s, ", names[node->macro], SLICE_ARG(node->name));
-    print_list(buf, node->arguments + 1, node->argument_count - 1);
+    uint32_t from = 1;
+    if (node->macro == CEL_MACRO_BLOCK) {
+        buf_str(buf, "cel.block([");
+        from = node->argument_count - 1;
+        print_list(buf, node->arguments, from);
+        buf_str(buf, "], ");
+    } else if (node->macro == CEL_MACRO_BIND) {
+        buf_str(buf, "cel.bind(");
+        print_name(buf, node->name);
+        buf_str(buf, ", ");
+        from = 0;
+    } else {
+        print_operand(buf, node->arguments[0], CEL_PRECEDENCE_PRIMARY);
+        buf_printf(buf, ".%s(", names[node->macro]);
+        print_name(buf, node->name);
+        buf_str(buf, ", ");
+        if (node->second.ptr)
+            print_name(buf, node->second);
+        buf_str(buf, node->second.ptr ? ", " : "");
+    }
+    print_list(buf, node->arguments + from, node->argument_count - from);
     buf_char(buf, ')');
 }
 
@@ -189,7 +234,7 @@ static void print_map(struct buf *buf, const struct cel_ast *node)
     for (uint32_t i = 0; i < node->argument_count; i++) {
         if (i > 0)
             buf_str(buf, i % 2 ? ": " : ", ");
-        print_node(buf, node->arguments[i]);
+        print_spread(buf, node->arguments[i]);
     }
     buf_char(buf, '}');
 }
@@ -201,7 +246,8 @@ static void print_node(struct buf *buf, const struct cel_ast *node)
         print_literal(buf, &node->literal);
         break;
     case CEL_AST_NAME:
-        buf_printf(buf, "%s%.*s", node->rooted ? "." : "", SLICE_ARG(node->name));
+        buf_str(buf, node->rooted ? "." : "");
+        print_name(buf, node->name);
         break;
     case CEL_AST_SELECT:
         print_select(buf, node);
@@ -240,7 +286,8 @@ static bool same_literal(const struct cel_value *a, const struct cel_value *b)
 bool cel_ast_equal(const struct cel_ast *a, const struct cel_ast *b)
 {
     if (a->kind != b->kind || a->form != b->form || a->macro != b->macro ||
-        a->rooted != b->rooted || a->test != b->test || !slice_eq(a->name, b->name) ||
+        a->rooted != b->rooted || a->test != b->test || a->optional != b->optional ||
+        a->spread != b->spread || !slice_eq(a->name, b->name) || !slice_eq(a->second, b->second) ||
         a->argument_count != b->argument_count)
         return false;
     if (a->kind == CEL_AST_LITERAL && !same_literal(&a->literal, &b->literal))

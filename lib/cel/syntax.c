@@ -12,15 +12,27 @@ bool cel_is_reserved(struct slice name)
     return false;
 }
 
-enum cel_macro cel_macro_by_name(struct slice name)
+/* Is the method of that name? "cel.bind" is bind of what is called cel. */
+static bool is_called(const struct cel_ast *node, const char *name)
+{
+    const struct cel_ast *space = node->arguments[0];
+    if (strncmp(name, "cel.", 4) != 0)
+        return slice_eq_str(node->name, name);
+    return space->kind == CEL_AST_NAME && slice_eq_str(space->name, "cel") &&
+           slice_eq_str(node->name, name + 4);
+}
+
+enum cel_macro cel_macro_of_call(const struct cel_ast *node)
 {
     static const char *const names[] = {
-#define X(macro, text, usage) text,
+#define X(macro, text, ...) text,
         CEL_MACROS(X)
 #undef X
     };
+    if (node->form != CEL_FORM_METHOD)
+        return CEL_MACRO_COUNT;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_eq_str(name, names[i]))
+        if (is_called(node, names[i]))
             return (enum cel_macro)i;
     return CEL_MACRO_COUNT;
 }

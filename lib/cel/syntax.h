@@ -8,8 +8,9 @@
 unsigned cel_precedence(const struct cel_ast *node);
 /* That of a binary operator's symbol (4, 5, 6), or 0. */
 unsigned cel_binary_precedence(struct slice symbol);
-/* The macro of that name, or CEL_MACRO_COUNT. */
-enum cel_macro cel_macro_by_name(struct slice name);
+/* The macro that a METHOD is by its name ("all"; "cel.bind" of the name cel), however many arguments
+ * it has, or CEL_MACRO_COUNT. */
+enum cel_macro cel_macro_of_call(const struct cel_ast *node);
 /* Words that cannot be names: keywords of other languages, kept free by CEL. */
 bool cel_is_reserved(struct slice name);
 

@@ -22,8 +22,16 @@ static const struct cel_type map_of_dyn = {
     .runtime = "map",
     .parameters = {&plain_types[CEL_TYPE_DYN], &plain_types[CEL_TYPE_DYN]}};
 
+static const struct cel_type optional_of_dyn = {.kind = CEL_TYPE_OPTIONAL,
+                                                .count = 1,
+                                                .name = "optional_type",
+                                                .runtime = "optional_type",
+                                                .parameters = {&plain_types[CEL_TYPE_DYN]}};
+
 const struct cel_type *cel_type_of_kind(enum cel_type_kind kind)
 {
+    if (kind == CEL_TYPE_OPTIONAL)
+        return &optional_of_dyn;
     if (kind == CEL_TYPE_LIST)
         return &list_of_dyn;
     return kind == CEL_TYPE_MAP ? &map_of_dyn : &plain_types[kind];
@@ -64,9 +72,14 @@ const struct cel_type *cel_type_type(struct arena *arena, const struct cel_type 
     return cel_type_with(arena, &type, &of);
 }
 
+const struct cel_type *cel_type_optional(struct arena *arena, const struct cel_type *of)
+{
+    return cel_type_with(arena, &optional_of_dyn, &of);
+}
+
 const struct cel_type *cel_type_by_name(struct slice name)
 {
-    for (size_t kind = CEL_TYPE_NULL; kind < CEL_TYPE_OPTIONAL; kind++)
+    for (size_t kind = CEL_TYPE_NULL; kind <= CEL_TYPE_OPTIONAL; kind++)
         if (slice_eq_str(name, plain_types[kind].runtime))
             return cel_type_of_kind((enum cel_type_kind)kind);
     return NULL;

@@ -23,7 +23,7 @@
     X(LIST, "list", "list")                                                                        \
     X(MAP, "map", "map")                                                                           \
     X(TYPE, "type", "type")                                                                        \
-    X(OPTIONAL, "optional", "optional_type")
+    X(OPTIONAL, "optional_type", "optional_type")
 
 enum cel_type_kind {
 #define X(kind, name, runtime) CEL_TYPE_##kind,
@@ -40,13 +40,13 @@ struct cel_type {
     enum cel_type_kind kind;
     uint32_t id;         /* VARIABLE */
     uint32_t size;       /* types it is made of, itself included; 0 for those without parameters */
-    uint32_t count;      /* parameters: LIST 1, MAP 2, TYPE 0 or 1, ABSTRACT any */
+    uint32_t count;      /* parameters: LIST 1, MAP 2, OPTIONAL 1, TYPE 0 or 1, ABSTRACT any */
     const char *name;    /* in messages */
     const char *runtime; /* what type() calls it */
     const struct cel_type *parameters[CEL_MAX_TYPE_PARAMETERS];
 };
 
-/* The type without parameters; list is list(dyn), map is map(dyn, dyn). */
+/* The type without parameters; list is list(dyn), and so on. */
 const struct cel_type *cel_type_of_kind(enum cel_type_kind kind);
 /* NULL without memory, or when a parameter is NULL. Beyond CEL_MAX_TYPE_SIZE it is dyn: types share
  * parts, so that a short expression could otherwise name one that takes forever to look through. */
@@ -54,6 +54,7 @@ MUSTCHECK const struct cel_type *cel_type_list(struct arena *arena, const struct
 MUSTCHECK const struct cel_type *cel_type_map(struct arena *arena, const struct cel_type *key,
                                               const struct cel_type *value);
 MUSTCHECK const struct cel_type *cel_type_type(struct arena *arena, const struct cel_type *of);
+MUSTCHECK const struct cel_type *cel_type_optional(struct arena *arena, const struct cel_type *of);
 
 /* The same type with other parameters; as above. */
 MUSTCHECK const struct cel_type *cel_type_with(struct arena *arena, const struct cel_type *type,

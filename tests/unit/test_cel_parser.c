@@ -102,6 +102,19 @@ static void test_print(void **state UNUSED)
         {"a.map(x, x * 2).filter(y, y.exists(z, z)).exists_one(i, i)", NULL},
         {"a.all(x)", NULL}, /* no macro: the checker says so */
         {"a.map(x, y, z, w)", NULL},
+        {"a.all(i, x, i < x)", NULL},
+        {"a.transformMap(k, v, k != v, v)", NULL},
+        {"a.transformList(i, v)", NULL},
+        {"a.existsOne(x, x)", NULL},
+        {"a.optMap(x, x + 1)", NULL},
+        {"cel.bind(x, a + b, x * x)", NULL},
+        {"cel.bind(x, 1)", NULL},
+        {"cel.block([1, cel.index(0)], a.map(cel.iterVar(0, 1), cel.index(1)))", NULL},
+        {"cel.index(a)", NULL},
+        {"a.?b.c[?0].?`d-e`", NULL},
+        {"has(a.?b.c)", NULL},
+        {"[?a, b, ?(c ? d : e)]", "[?a, b, ?c ? d : e]"},
+        {"{?a.?b: c, ?\"d\": e, f: g}", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
         check_print(&pairs[i]);
