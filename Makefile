@@ -26,7 +26,7 @@ GEN := $(BUILD)/gen
 
 # Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
 # includes).
-LAYERS := api worker supervisor exec store protocol graph cel base
+LAYERS := api worker supervisor exec store protocol graph schema cel base
 
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
 LUA := $(wildcard lua/*.lua)
@@ -119,7 +119,8 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 lower_base := base
 lower_cel := cel $(lower_base)
-lower_graph := graph $(lower_cel)
+lower_schema := schema $(lower_base)
+lower_graph := graph schema $(lower_cel)
 lower_protocol := protocol $(lower_graph)
 lower_exec := exec $(lower_graph)
 lower_store := store $(lower_protocol)

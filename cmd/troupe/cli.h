@@ -62,6 +62,7 @@ int cmd_migrate(struct cli *cli);
 int cmd_ps(struct cli *cli);
 int cmd_queues(struct cli *cli);
 int cmd_run(struct cli *cli);
+int cmd_schema(struct cli *cli);
 int cmd_show(struct cli *cli);
 int cmd_validate(struct cli *cli);
 int cmd_workers(struct cli *cli);

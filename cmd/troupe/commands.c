@@ -225,7 +225,15 @@ const struct cli_command cli_commands[] = {
     NOT_YET("why", "RUN", "why a run does not go on"),
     NOT_YET("verify", "", "check the record against itself and Redis"),
     NOT_YET("recover", "", "rebuild Redis from the record"),
-    NOT_YET("schema", "", "the JSON Schema of definitions"),
+    {.name = "schema",
+     .synopsis = "",
+     .summary = "the JSON Schema of definitions",
+     .details = "Draft 2020-12, for editors and generators. What it accepts may still have errors\n"
+                "that a schema cannot tell: `troupe validate` finds all.",
+     .examples = "troupe schema > troupe.schema.json\n"
+                 "troupe schema -o json | jq '.[\"$defs\"].retry'\n",
+     OPTIONS(options_plain),
+     .run = cmd_schema},
     {.name = "cel",
      .synopsis = "EXPR [--with JSON]\n--repl [--with JSON]\n--cases FILE",
      .summary = "evaluate an expression",

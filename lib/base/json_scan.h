@@ -1,4 +1,5 @@
-/* json_scan: the two tokens of JSON that take work, strings and numbers. Internal to lib/base. */
+/* json_scan: the two tokens of JSON that take work, strings and numbers. Internal to
+ * lib/base; lib/schema reads the bytes of strings by it. */
 #ifndef TROUPE_BASE_JSON_SCAN_H
 #define TROUPE_BASE_JSON_SCAN_H
 

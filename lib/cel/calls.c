@@ -1,9 +1,9 @@
 /* calls: functions and operators. */
+#include "base/regex.h"
 #include "base/suggest.h"
 #include "cel/check.h"
 #include "cel/evaluator.h"
 #include "cel/library.h"
-#include "cel/re2_bridge.h"
 #include "cel/syntax.h"
 #include "cel/zone.h"
 #include <stdio.h>
@@ -192,15 +192,15 @@ static bool cache_pattern(struct cel_checker *checker, struct cel_ast *node, str
     char message[160];
     if (!entry)
         return cel_check_no_memory(checker) != NULL;
-    switch (cel_regex_compile(pattern.ptr, pattern.len, &regex, message, sizeof(message))) {
-    case CEL_REGEX_NO_MEMORY:
+    switch (regex_compile(pattern.ptr, pattern.len, &regex, message, sizeof(message))) {
+    case REGEX_NO_MEMORY:
         return cel_check_no_memory(checker) != NULL;
-    case CEL_REGEX_INVALID:
+    case REGEX_INVALID:
         if (checker->env->disable_check)
             return true; /* fails when evaluated */
         return cel_check_fail(checker, node->arguments[1], "invalid regular expression: %s",
                               message) != NULL;
-    case CEL_REGEX_OK:
+    case REGEX_OK:
         break;
     }
     *entry = (struct cel_pattern){regex, checker->program->patterns};

@@ -1,8 +1,8 @@
 /* compile: from source to program, and what can be asked of one. */
+#include "base/regex.h"
 #include "cel/checker.h"
 #include "cel/fault.h"
 #include "cel/parser.h"
-#include "cel/re2_bridge.h"
 
 const struct cel_program *cel_compile_declared(struct arena *arena, struct slice source,
                                                const struct cel_declarations *declarations,
@@ -72,7 +72,7 @@ void cel_program_release(const struct cel_program *program)
     if (!program)
         return;
     for (const struct cel_pattern *pattern = program->patterns; pattern; pattern = pattern->next)
-        cel_regex_free(pattern->regex);
+        regex_free(pattern->regex);
 }
 
 /* --- questions --- */

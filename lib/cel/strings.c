@@ -1,8 +1,8 @@
 /* strings: contains, startsWith, endsWith, matches. */
 #define _GNU_SOURCE /* memmem */
+#include "base/regex.h"
 #include "cel/evaluator.h"
 #include "cel/library.h"
-#include "cel/re2_bridge.h"
 
 static bool two_strings(const struct cel_value *arguments)
 {
@@ -45,7 +45,7 @@ static struct cel_value search(struct cel_evaluator *evaluator, const void *rege
                                struct slice text)
 {
     cel_charge(evaluator, text.len / 16);
-    int found = cel_regex_search(regex, text.ptr, text.len);
+    int found = regex_search(regex, text.ptr, text.len);
     return found < 0 ? cel_fail_memory(evaluator) : cel_bool(found == 1);
 }
 
@@ -61,15 +61,15 @@ struct cel_value cel_matches(struct cel_evaluator *evaluator, const struct cel_a
     cel_charge(evaluator, 100 + pattern.len);
     void *regex = NULL;
     char message[160];
-    switch (cel_regex_compile(pattern.ptr, pattern.len, &regex, message, sizeof(message))) {
-    case CEL_REGEX_INVALID:
+    switch (regex_compile(pattern.ptr, pattern.len, &regex, message, sizeof(message))) {
+    case REGEX_INVALID:
         return cel_fail(evaluator, node, "invalid regular expression: %s", message);
-    case CEL_REGEX_NO_MEMORY:
+    case REGEX_NO_MEMORY:
         return cel_fail_memory(evaluator);
-    case CEL_REGEX_OK:
+    case REGEX_OK:
         break;
     }
     struct cel_value found = search(evaluator, regex, arguments[0].text);
-    cel_regex_free(regex);
+    regex_free(regex);
     return found;
 }

@@ -341,11 +341,12 @@ static int read_config(struct compiler *c, struct json_ref node, const struct pa
     int rc = definition_object(c, context, fields->config, &place, &fields->config_fields);
     c->quiet -= refused;
     struct json_ref input = json_member(fields->config, SLICE("input"));
-    if (rc == 0 && fields->function == FUNCTION_FAIL && json_present(input) &&
+    const enum field_context written_out = function_input_context(fields->function);
+    if (rc == 0 && written_out != CONTEXT_NONE && json_present(input) &&
         json_type(input) == JSON_OBJECT) {
         struct path input_place = path_key(&place, SLICE("input"));
         struct fields ignored;
-        rc = definition_object(c, CONTEXT_FAIL_INPUT, input, &input_place, &ignored);
+        rc = definition_object(c, written_out, input, &input_place, &ignored);
     }
     return rc;
 }

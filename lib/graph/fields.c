@@ -22,12 +22,17 @@ const struct choice choices_table[] = {
 };
 const uint32_t choices_count = ARRAY_LEN(choices_table);
 
+const char *const node_ids_reserved[] = {"input", "context", "output",    "ctx",
+                                         "item",  "index",   "iteration", "error",
+                                         "run",   "secrets", NULL};
+
 static const struct {
     int first;
     const char *text;
     bool open;
+    const char *name;
 } contexts[] = {
-#define CONTEXT(id, what, takes_all) {FIELDS_OF_##id, what, takes_all},
+#define CONTEXT(id, what, takes_all) {FIELDS_OF_##id, what, takes_all, #id},
 #define FIELD(context, id, name, kinds, min, nested, choices, flags)
 #include "graph/fields.def"
 #undef CONTEXT
@@ -35,6 +40,8 @@ static const struct {
 };
 
 const char *context_text(enum field_context context) { return contexts[context].text; }
+
+const char *context_name(enum field_context context) { return contexts[context].name; }
 
 bool context_open(enum field_context context) { return contexts[context].open; }
 
@@ -152,6 +159,11 @@ enum graph_function function_find(struct slice text)
 bool function_built(enum graph_function function)
 {
     return function != FUNCTION_NONE && functions[function].built;
+}
+
+enum field_context function_input_context(enum graph_function function)
+{
+    return function == FUNCTION_FAIL ? CONTEXT_FAIL_INPUT : CONTEXT_NONE;
 }
 
 const char *function_name(enum graph_function function)

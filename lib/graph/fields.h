@@ -25,6 +25,10 @@
 #define FIELD_REQUIRED 2u
 #define FIELD_APART 4u       /* its content is read by a pass of its own */
 #define FIELD_STRING_ONLY 8u /* of what is built, only the string form */
+#define FIELD_IS_NODE_ID 16u /* its strings are ids of nodes */
+#define FIELD_ONE_OF 32u     /* exactly one of those rows of its context must be there */
+
+#define NODE_ID_BYTES 128 /* a letter or '_', then letters, digits, '_' and '-' */
 
 enum field_context {
     CONTEXT_NONE = -1,
@@ -77,7 +81,11 @@ extern const struct field fields_table[FIELD_COUNT];
 extern const struct choice choices_table[];
 extern const uint32_t choices_count;
 
+/* Names in expressions, which no node may have; the last is NULL. */
+extern const char *const node_ids_reserved[];
+
 const char *context_text(enum field_context context);
+const char *context_name(enum field_context context); /* "LOOP_CONFIG" */
 bool context_open(enum field_context context);
 /* Rows of a context: [first, end). */
 void context_rows(enum field_context context, int *first, int *end);
@@ -85,6 +93,9 @@ void context_rows(enum field_context context, int *first, int *end);
 const struct field *field_find(enum field_context context, struct json_ref key);
 /* The context of a node's config. function: only for function nodes. */
 enum field_context config_context(enum node_type type, bool builtin_function);
+
+/* The context of a function's input where it is an object written out; CONTEXT_NONE: any input. */
+enum field_context function_input_context(enum graph_function function);
 
 /* Values of one object by row; JSON_NONE where absent or of the wrong kind. */
 #define FIELDS_PER_CONTEXT 24

@@ -370,4 +370,11 @@ void graph_write_mermaid(const struct graph *graph, struct buf *out);
 /* {"name", "digest", "nodes": [{id, type, entry, terminal, join}], "edges": [{from, to, conditions}]} */
 void graph_write_json(const struct graph *graph, struct buf *out);
 
+/* --- the language --- */
+
+/* A JSON Schema (2020-12) of definitions, made of the tables that they are read by: what is built is in
+ * it, and nothing else. Every definition that compiles without errors holds to it; what holds to it may
+ * still have errors that no schema can tell (references, cycles, expressions). */
+void graph_write_schema(struct buf *out);
+
 #endif

@@ -1,14 +1,11 @@
 /* nodes: ids, types and what each type needs. */
 #include "graph/compile.h"
 
-enum { ID_BYTES = 128, NAME_BYTES = 128 };
-
-static const char *const reserved[] = {"input", "context",   "output", "ctx", "item",
-                                       "index", "iteration", "error",  "run", "secrets"};
+enum { NAME_BYTES = 128 };
 
 static bool valid_id(struct slice id)
 {
-    if (id.len == 0 || id.len > ID_BYTES)
+    if (id.len == 0 || id.len > NODE_ID_BYTES)
         return false;
     for (size_t i = 0; i < id.len; i++) {
         char ch = id.ptr[i];
@@ -32,10 +29,10 @@ static int read_id(struct compiler *c, struct graph_node *node, struct json_ref 
                      "'%.*s' is no node id: expected a letter or '_', then letters, digits, '_' or "
                      "'-', 128 at most",
                      SLICE_ARG(shown(id)));
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (slice_eq_str(id, reserved[i]))
+    for (size_t i = 0; node_ids_reserved[i]; i++)
+        if (slice_eq_str(id, node_ids_reserved[i]))
             report_error(c, ref, &place, "'%s' is reserved: it is a name in expressions",
-                         reserved[i]);
+                         node_ids_reserved[i]);
     uint32_t first = compiler_find(c, id);
     if (first != NO_NODE) {
         report_error(c, ref, &place, "duplicate id '%.*s': nodes[%u] has it already",
@@ -50,66 +47,68 @@ static int read_id(struct compiler *c, struct graph_node *node, struct json_ref 
     return strmap_put(&c->graph->ids, node->id, node);
 }
 
-/* One of these decides the output, and exactly one. */
-static void check_transform(struct compiler *c, struct json_ref node,
-                            const struct node_fields *fields, const struct path *path)
+/* The names of the rows of which a context needs exactly one: "ms or until", "a, b and c". Returns how
+ * many of those work. */
+static uint32_t one_of_text(enum field_context context, struct buf *text)
 {
-    const struct fields *config = &fields->config_fields;
-    const struct {
-        const char *name;
-        struct json_ref value;
-    } ways[] = {{"expression", FIELD_VALUE(config, TRANSFORM, EXPRESSION)},
-                {"template", FIELD_VALUE(config, TRANSFORM, TEMPLATE)},
-                {"jq", FIELD_VALUE(config, TRANSFORM, JQ)},
-                {"transformation", FIELD_VALUE(config, TRANSFORM, TRANSFORMATION)}};
-    const char *first = NULL;
-    struct path place = path_key(path, SLICE("config"));
-    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        if (!json_present(ways[i].value)) {
-            /* Of the wrong kind: reported, and meant. */
-            if (json_present(fields->config) &&
-                json_present(json_member(fields->config, slice_str(ways[i].name))))
-                first = ways[i].name;
-            continue;
-        }
-        struct path member = path_key(&place, slice_str(ways[i].name));
-        if (first)
-            report_error(c, ways[i].value, &member,
-                         "a transform has one of expression, template and "
-                         "transformation; this one has '%s' already",
-                         first);
-        first = first ? first : ways[i].name;
-    }
-    if (!first)
-        report_error(c, json_present(fields->config) ? fields->config : node, &place,
-                     "a transform needs one of expression, template and transformation");
+    const char *names[FIELDS_PER_CONTEXT];
+    uint32_t count = 0;
+    int first, end;
+    context_rows(context, &first, &end);
+    for (int i = first; i < end; i++)
+        if (fields_table[i].flags & FIELD_ONE_OF && fields_table[i].flags & FIELD_BUILT)
+            names[count++] = fields_table[i].name;
+    for (uint32_t i = 0; i < count; i++)
+        buf_printf(text, "%s%s",
+                   i == 0          ? ""
+                   : i + 1 < count ? ", "
+                   : count == 2    ? " or "
+                                   : " and ",
+                   names[i]);
+    return count;
 }
 
-static void check_delay(struct compiler *c, struct json_ref node, const struct node_fields *fields,
+/* Rows that are one another's alternatives: one of them must be there, and one only. What is of the
+ * wrong kind was reported, and meant. */
+static int check_one_of(struct compiler *c, struct json_ref node, const struct node_fields *fields,
                         const struct path *path)
 {
-    struct path place = path_key(path, SLICE("config"));
-    struct json_ref config = fields->config;
-    const bool ms = json_present(config) && json_present(json_member(config, SLICE("ms")));
-    const bool until = json_present(config) && json_present(json_member(config, SLICE("until")));
-    if (ms == until)
-        report_error(c, json_present(config) ? config : node, &place,
-                     ms ? "a delay has ms or until, not both" : "a delay needs ms or until");
-}
-
-static void check_aggregate(struct compiler *c, struct json_ref node,
-                            const struct node_fields *fields, const struct path *path)
-{
-    struct path place = path_key(path, SLICE("config"));
-    struct json_ref config = fields->config;
-    const bool strategy =
-        json_present(config) && json_present(json_member(config, SLICE("strategy")));
-    const bool expression =
-        json_present(config) && json_present(json_member(config, SLICE("expression")));
-    if (strategy == expression)
-        report_error(c, json_present(config) ? config : node, &place,
-                     strategy ? "an aggregate has strategy or expression, not both"
-                              : "an aggregate needs strategy or expression");
+    const enum field_context context =
+        config_context(fields->type, fields->function != FUNCTION_NONE);
+    const struct path place = path_key(path, SLICE("config"));
+    const struct json_ref config = fields->config;
+    const char *found = NULL;
+    struct json_ref second = JSON_NONE;
+    bool wanted = false;
+    int first, end;
+    context_rows(context, &first, &end);
+    for (int i = first; i < end; i++) {
+        if (!(fields_table[i].flags & FIELD_ONE_OF))
+            continue;
+        wanted = true;
+        struct slice name = slice_str(fields_table[i].name);
+        struct json_ref value = json_present(config) ? json_member(config, name) : JSON_NONE;
+        if (json_present(value) && found && !json_present(second))
+            second = value;
+        if (json_present(value) && !found)
+            found = fields_table[i].name;
+    }
+    if (!wanted || (found && !json_present(second)))
+        return 0;
+    struct buf text;
+    buf_init(&text, 0);
+    const char *type = node_type_name(fields->type);
+    const char *article = strchr("aeiou", type[0]) ? "an" : "a";
+    const char *one_of = one_of_text(context, &text) > 2 ? "one of " : "";
+    const bool ok = buf_ok(&text);
+    if (ok && found)
+        report_error(c, second, &place, "%s %s has %s%s; this one has '%s' already", article, type,
+                     one_of, buf_slice(&text).ptr, found);
+    else if (ok)
+        report_error(c, json_present(config) ? config : node, &place, "%s %s needs %s%s", article,
+                     type, one_of, buf_slice(&text).ptr);
+    buf_free(&text);
+    return ok ? 0 : -1;
 }
 
 static enum graph_transformation find_transformation(struct json_ref name)
@@ -172,6 +171,20 @@ static bool implies_edges(const struct node_fields *fields)
     return json_present(FIELD_VALUE(node, NODE, COMPENSATE));
 }
 
+/* Beside `loop`, config has none of its fields: they would be ignored. */
+static void check_loop_apart(struct compiler *c, struct json_ref config, const struct path *path)
+{
+    const struct path place = path_key(path, SLICE("config"));
+    int first, end;
+    context_rows(CONTEXT_LOOP, &first, &end);
+    for (int i = first; i < end && json_present(config); i++) {
+        struct json_ref value = json_member(config, slice_str(fields_table[i].name));
+        struct path member = path_key(&place, slice_str(fields_table[i].name));
+        if (json_present(value))
+            report_error(c, value, &member, "the node has loop: this belongs into it");
+    }
+}
+
 /* Any node may have `loop`; in one of type loop its fields may stand in config, and must somewhere. */
 static void read_loop(struct compiler *c, struct node_draft *draft,
                       const struct node_fields *fields, const struct path *path)
@@ -182,7 +195,9 @@ static void read_loop(struct compiler *c, struct node_draft *draft,
     draft->loop = FIELD_VALUE(&fields->node, NODE, LOOP);
     if (!fields->type_known || fields->type != NODE_LOOP)
         return;
-    if (!beside)
+    if (beside)
+        check_loop_apart(c, fields->config, path);
+    else
         draft->loop = fields->config;
     if (json_present(draft->loop)) {
         condition = json_member(draft->loop, SLICE("condition"));
@@ -240,12 +255,8 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     if (!fields.type_known)
         return 0;
     c->edges_unclear |= implies_edges(&fields);
-    if (fields.type == NODE_TRANSFORM)
-        check_transform(c, ref, &fields, path);
-    if (fields.type == NODE_DELAY)
-        check_delay(c, ref, &fields, path);
-    if (fields.type == NODE_AGGREGATE)
-        check_aggregate(c, ref, &fields, path);
+    if (check_one_of(c, ref, &fields, path) != 0)
+        return -1;
     read_values(draft, node, &fields);
     return 0;
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """A folder of lib/ is a layer; includes point downward only.
 
-    base < cel < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
+    base < {cel, schema} < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
 
-exec and store do not know each other, nor do worker and supervisor; exec does not know protocol,
-so that an executor can run where there is no Redis. Includes are written "layer/name.h", so that
-each names its layer.
+cel and schema do not know each other, nor do exec and store, nor do worker and supervisor; exec
+does not know protocol, so that an executor can run where there is no Redis. Includes are written
+"layer/name.h", so that each names its layer.
 """
 import os
 import re
@@ -17,13 +17,14 @@ import source  # noqa: E402
 BELOW = {
     "base": [],
     "cel": ["base"],
-    "graph": ["base", "cel"],
-    "protocol": ["base", "cel", "graph"],
-    "exec": ["base", "cel", "graph"],
-    "store": ["base", "cel", "graph", "protocol"],
-    "worker": ["base", "cel", "graph", "protocol", "exec", "store"],
-    "supervisor": ["base", "cel", "graph", "protocol", "exec", "store"],
-    "api": ["base", "cel", "graph", "protocol", "exec", "store", "worker", "supervisor"],
+    "schema": ["base"],
+    "graph": ["base", "cel", "schema"],
+    "protocol": ["base", "cel", "schema", "graph"],
+    "exec": ["base", "cel", "schema", "graph"],
+    "store": ["base", "cel", "schema", "graph", "protocol"],
+    "worker": ["base", "cel", "schema", "graph", "protocol", "exec", "store"],
+    "supervisor": ["base", "cel", "schema", "graph", "protocol", "exec", "store"],
+    "api": ["base", "cel", "schema", "graph", "protocol", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 

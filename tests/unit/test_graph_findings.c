@@ -95,7 +95,10 @@ static const struct example json_examples[] = {
     {NODE("\"type\": \"delay\", \"config\": {\"ms\": \"$input.ms\"}"), {NULL}},
     {NODE("\"type\": \"delay\""), {"config: a delay needs ms or until"}},
     {NODE("\"type\": \"delay\", \"config\": {\"ms\": 1, \"until\": \"$input\"}"),
-     {"config: a delay has ms or until, not both"}},
+     {"config: a delay has ms or until; this one has 'ms' already"}},
+    {NODE("\"type\": \"loop\", \"loop\": {\"condition\": \"false\", \"max_iterations\": 2}, "
+          "\"config\": {\"max_iterations\": 3}"),
+     {"nodes[0].config.max_iterations: the node has loop: this belongs into it"}},
     {NODE("\"type\": \"human_gate\""), {"type 'human_gate' is not supported yet"}},
     {NOOP("\"time_out_ms\": 5"), {"1:40 unknown field, did you mean 'timeout_ms'?"}},
     {NOOP("\"timeout_ms\": \"soon\""),

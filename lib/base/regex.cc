@@ -1,4 +1,4 @@
-#include "cel/re2_bridge.h"
+#include "base/regex.h"
 
 #include <cstdio>
 #include <exception>
@@ -11,8 +11,8 @@ namespace
 constexpr int64_t max_pattern_bytes = 1 << 20;
 } // namespace
 
-extern "C" enum cel_regex_status cel_regex_compile(const char *pattern, size_t length, void **regex,
-                                                   char *message, size_t message_size)
+extern "C" enum regex_status regex_compile(const char *pattern, size_t length, void **regex,
+                                           char *message, size_t message_size)
 {
     *regex = nullptr;
     try {
@@ -22,17 +22,17 @@ extern "C" enum cel_regex_status cel_regex_compile(const char *pattern, size_t l
         RE2 *compiled = new RE2(re2::StringPiece(pattern, length), options);
         if (compiled->ok()) {
             *regex = compiled;
-            return CEL_REGEX_OK;
+            return REGEX_OK;
         }
         std::snprintf(message, message_size, "%s", compiled->error().c_str());
         delete compiled;
-        return CEL_REGEX_INVALID;
+        return REGEX_INVALID;
     } catch (const std::exception &) {
-        return CEL_REGEX_NO_MEMORY;
+        return REGEX_NO_MEMORY;
     }
 }
 
-extern "C" int cel_regex_search(const void *regex, const char *text, size_t length)
+extern "C" int regex_search(const void *regex, const char *text, size_t length)
 {
     try {
         const RE2 *compiled = static_cast<const RE2 *>(regex);
@@ -43,4 +43,4 @@ extern "C" int cel_regex_search(const void *regex, const char *text, size_t leng
     }
 }
 
-extern "C" void cel_regex_free(void *regex) { delete static_cast<RE2 *>(regex); }
+extern "C" void regex_free(void *regex) { delete static_cast<RE2 *>(regex); }
