@@ -42,3 +42,8 @@ CPPFLAGS += -Ilib $(PKG_CFLAGS)
 C_FLAGS := -std=gnu17 -D_GNU_SOURCE= $(MODE_FLAGS_$(MODE)) $(C_WARNINGS) $(WERROR_FLAG) $(CFLAGS)
 CXX_FLAGS := -std=gnu++17 $(MODE_FLAGS_$(MODE)) $(CXX_WARNINGS) $(WERROR_FLAG) $(CXXFLAGS)
 LINK_FLAGS := $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
+
+# troupe-jq's; see the Makefile.
+JQ_C_FLAGS := -std=gnu17 -D_GNU_SOURCE= $(MODE_FLAGS_release) $(C_WARNINGS) $(WERROR_FLAG) $(CFLAGS)
+JQ_LINK_FLAGS := $(MODE_FLAGS_release) -Wl,-z,now $(LDFLAGS)
+JQ_LIBS := -ljq -lseccomp -lm

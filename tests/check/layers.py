@@ -2,6 +2,7 @@
 """A folder of lib/ is a layer; includes point downward only.
 
     base < cel < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
+    base < jq < exec
 
 exec and store do not know each other, nor do worker and supervisor; exec does not know protocol,
 so that an executor can run where there is no Redis. Includes are written "layer/name.h", so that
@@ -19,11 +20,12 @@ BELOW = {
     "cel": ["base"],
     "graph": ["base", "cel"],
     "protocol": ["base", "cel", "graph"],
-    "exec": ["base", "cel", "graph"],
+    "jq": ["base"],
+    "exec": ["base", "cel", "graph", "jq"],
     "store": ["base", "cel", "graph", "protocol"],
-    "worker": ["base", "cel", "graph", "protocol", "exec", "store"],
-    "supervisor": ["base", "cel", "graph", "protocol", "exec", "store"],
-    "api": ["base", "cel", "graph", "protocol", "exec", "store", "worker", "supervisor"],
+    "worker": ["base", "cel", "graph", "jq", "protocol", "exec", "store"],
+    "supervisor": ["base", "cel", "graph", "jq", "protocol", "exec", "store"],
+    "api": ["base", "cel", "graph", "jq", "protocol", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 
