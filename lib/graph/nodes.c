@@ -75,14 +75,14 @@ static void check_transform(struct compiler *c, struct json_ref node,
         struct path member = path_key(&place, slice_str(ways[i].name));
         if (first)
             report_error(c, ways[i].value, &member,
-                         "a transform has one of expression, template and "
+                         "a transform has one of expression, template, jq and "
                          "transformation; this one has '%s' already",
                          first);
         first = first ? first : ways[i].name;
     }
     if (!first)
         report_error(c, json_present(fields->config) ? fields->config : node, &place,
-                     "a transform needs one of expression, template and transformation");
+                     "a transform needs one of expression, template, jq and transformation");
 }
 
 static void check_delay(struct compiler *c, struct json_ref node, const struct node_fields *fields,
@@ -156,11 +156,13 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
     if (fields->type == NODE_LOOP) {
         draft->expression = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, EXPRESSION);
         draft->template = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, TEMPLATE);
+        draft->jq = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, JQ);
     }
     if (fields->type != NODE_TRANSFORM)
         return;
     draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
     draft->template = FIELD_VALUE(&fields->config_fields, TRANSFORM, TEMPLATE);
+    draft->jq = FIELD_VALUE(&fields->config_fields, TRANSFORM, JQ);
     node->transformation =
         find_transformation(FIELD_VALUE(&fields->config_fields, TRANSFORM, TRANSFORMATION));
 }
