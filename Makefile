@@ -26,7 +26,7 @@ GEN := $(BUILD)/gen
 
 # Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
 # includes).
-LAYERS := api worker supervisor exec store protocol graph schema cel base
+LAYERS := api worker supervisor exec jq store protocol graph schema cel base
 
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
 LUA := $(wildcard lua/*.lua)
@@ -105,7 +105,26 @@ $(BIN)/$(1): $$(call objects,$$(wildcard cmd/$(1)/*.c)) $(B)/libtroupe.a
 	@echo "  LINK    $$@"
 	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(PKG_LIBS)
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+$(foreach p,$(filter-out troupe-jq,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
+
+# troupe-jq alone has libjq, and nothing of ours. The same in all modes: a sanitizer's address space
+# and system calls do not go with its limits, and what is tested is to be what is shipped.
+JQ_OBJECTS := $(patsubst %.c,$(B)/jq/%.o,$(wildcard cmd/troupe-jq/*.c))
+
+$(B)/jq/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) -Ilib $(JQ_C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BIN)/troupe-jq: $(JQ_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(CC) $(JQ_LINK_FLAGS) -o $@ $^ $(JQ_LIBS)
+
+# Unit tests find it beside themselves.
+$(B)/tests/unit/troupe-jq: $(BIN)/troupe-jq
+	@mkdir -p $(@D)
+	@cp $< $@
 
 # A unit test is linked with the layers that it includes and those below them, one archive each: a
 # test of base needs no worker, and a layer that reaches upwards does not link.
@@ -118,20 +137,21 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 lower_base := base
+lower_jq := jq base
 lower_cel := cel $(lower_base)
 lower_schema := schema $(lower_base)
 lower_graph := graph schema $(lower_cel)
 lower_protocol := protocol $(lower_graph)
-lower_exec := exec $(lower_graph)
+lower_exec := exec jq $(lower_graph)
 lower_store := store $(lower_protocol)
-lower_worker := worker exec $(lower_store)
-lower_supervisor := supervisor exec $(lower_store)
-lower_api := api worker supervisor exec $(lower_store)
+lower_worker := worker exec jq $(lower_store)
+lower_supervisor := supervisor exec jq $(lower_store)
+lower_api := api worker supervisor exec jq $(lower_store)
 
 layers_of = $(shell sed -nE 's|^\#include "([a-z]+)/.*|\1|p' $(1))
 archives_of = $(foreach l,$(LAYERS),$(if $(filter $(l),base $(foreach u,$(sort $(2)),$(lower_$(u)))),$(B)/layer_$(l).a))
 define unit_rule
-$(B)/$(1): $(B)/$(1).o $(UNIT_SUPPORT) $$(call archives_of,$(1),$(call layers_of,$(1).c $(wildcard tests/unit/*.h)))
+$(B)/$(1): $(B)/$(1).o $(UNIT_SUPPORT) $$(call archives_of,$(1),$(call layers_of,$(1).c $(wildcard tests/unit/*.h))) | $(B)/tests/unit/troupe-jq
 	@echo "  LINK    $$@"
 	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(TEST_LIBS) $(PKG_LIBS)
 endef
@@ -194,7 +214,7 @@ clean:
 	rm -rf $(BUILD) $(BIN_release) $(BIN_asan)
 
 help:
-	@echo 'make                   build bin/troupe, bin/troupe-worker, bin/troupe-supervisor'
+	@echo 'make                   build the programs, in bin/'
 	@echo 'make MODE=asan         the same with sanitizers, into bin-asan/'
 	@echo 'make demo              install what is missing, build, run an example and show its record'
 	@echo 'make test              install what is missing, build, every check and test'

@@ -43,3 +43,8 @@ C_FLAGS := -std=gnu17 -D_GNU_SOURCE= $(MODE_FLAGS_$(MODE)) $(C_WARNINGS) $(WERRO
 CXX_FLAGS := -std=gnu++17 $(MODE_FLAGS_$(MODE)) $(CXX_WARNINGS) $(WERROR_FLAG) $(CXXFLAGS)
 # A program is linked with what it uses.
 LINK_FLAGS := $(MODE_FLAGS_$(MODE)) -Wl,--as-needed $(LDFLAGS)
+
+# troupe-jq's; see the Makefile.
+JQ_C_FLAGS := -std=gnu17 -D_GNU_SOURCE= $(MODE_FLAGS_release) $(C_WARNINGS) $(WERROR_FLAG) $(CFLAGS)
+JQ_LINK_FLAGS := $(MODE_FLAGS_release) -Wl,-z,now $(LDFLAGS)
+JQ_LIBS := -ljq -lseccomp -lm

@@ -1,6 +1,7 @@
 /* definition: reading, compiling, reporting. */
 #include "definition.h"
 #include "base/utf8.h"
+#include "exec/exec.h"
 #include "protocol/publication.h"
 #include "protocol/redis.h"
 #include <stdio.h>
@@ -15,8 +16,14 @@ int definition_read(struct cli *cli, const char *path, struct definition *defini
     findings_init(&definition->findings, &cli->arena);
     if (file_read(path, GRAPH_SOURCE_MAX_BYTES, &cli->arena, &definition->source, err) != 0)
         return -1;
-    definition->graph =
-        graph_compile(definition->source, graph_format_of(path), &definition->findings);
+    /* Its child is started by the first program in jq. */
+    struct jq *jq = jq_new(NULL, 0, err);
+    if (!jq)
+        return -1;
+    const struct graph_checks checks = exec_checks(jq);
+    definition->graph = graph_compile_checked(definition->source, graph_format_of(path), &checks,
+                                              &definition->findings);
+    jq_free(jq);
     if (definition->findings.out_of_memory) {
         definition_free(definition);
         return err_set(err, ERR_LIMIT, "not enough memory to compile %s", path);

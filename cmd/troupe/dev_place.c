@@ -25,7 +25,7 @@ static int find_own_directory(struct dev *dev, struct err *err)
     char *slash = strrchr(dev->bin_dir, '/');
     if (slash)
         *slash = '\0';
-    static const char *const programs[] = {"troupe-supervisor", "troupe-worker"};
+    static const char *const programs[] = {"troupe-supervisor", "troupe-worker", "troupe-jq"};
     for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
         char path[PATH_MAX];
         (void)snprintf(path, sizeof(path), "%s/%s", dev->bin_dir, programs[i]);

@@ -6,17 +6,14 @@
 void cel_each_function(void (*each)(void *context, struct slice name), void *context)
 {
     static const char *const macros[] = {
-#define X(macro, text, usage) text,
+#define X(macro, text, ...) text,
         CEL_MACROS(X)
 #undef X
             "has"};
-    size_t count = 0;
-    const struct cel_library_row *rows = cel_library(&count);
-    for (size_t i = 0; i < count; i++) {
-        const bool again = i > 0 && slice_eq_str(slice_str(rows[i].name), rows[i - 1].name);
-        if (rows[i].name[0] >= 'a' && rows[i].name[0] <= 'z' && !again)
-            each(context, slice_str(rows[i].name));
-    }
+    const struct cel_library_row *row;
+    for (size_t i = 0; (row = cel_library_at(i)) != NULL; i++)
+        if (row->name[0] >= 'a' && row->name[0] <= 'z')
+            each(context, slice_str(row->name));
     for (size_t i = 0; i < ARRAY_LEN(macros); i++)
         each(context, slice_str(macros[i]));
 }

@@ -31,7 +31,8 @@ static executor_fn *find_function(enum graph_function function)
 
 static bool makes_value(const struct graph_node *node)
 {
-    return node->expression || node->template || node->transformation != TRANSFORMATION_NONE;
+    return node->expression || node->template || node->jq.ptr ||
+           node->transformation != TRANSFORMATION_NONE;
 }
 
 static executor_fn *find_executor(const struct graph_node *node)

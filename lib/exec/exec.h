@@ -2,7 +2,8 @@
  *
  * An executor turns a task into an output (JSON text) or a failure. One table maps a node's type (and
  * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
- * borrows them for the call. Executors here compute and return at once; none may block the loop.
+ * borrows them for the call. Executors here compute and return at once; none may block the loop,
+ * but a program in jq may take jq_time_ms.
  */
 #ifndef TROUPE_EXEC_EXEC_H
 #define TROUPE_EXEC_EXEC_H
@@ -11,6 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "graph/graph.h"
+#include "jq/jq.h"
 #include <stdint.h>
 
 /* Largest output: settings value `max-value` (default 16 MiB). Beyond it: `too_large`. */
@@ -23,6 +25,8 @@ struct exec_task {
     int64_t started_us; /* of this attempt, by Redis' clock; a wait does not begin anew */
     int64_t now_us;
     size_t max_value_bytes;
+    struct jq *jq;         /* NULL: programs in jq fail with `internal` */
+    int64_t jq_time_ms;    /* of one evaluation; 0: JQ_TIME_MS */
     struct buf *output;    /* empty when called; JSON text on success */
     struct slice passed;   /* instead of output: text passed on as it is (no copy) */
     int64_t wait_until_us; /* set: nothing to do before that; run it again then */
@@ -35,5 +39,9 @@ MUSTCHECK int exec_run(struct exec_task *task);
 /* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets
  * values->input. -1 with failure (`binding`). */
 MUSTCHECK int exec_resolve_input(struct exec_task *task, struct slice natural);
+
+/* What a definition is checked with besides the rules of lib/graph. Borrows jq, which must outlive
+ * the compilation. */
+struct graph_checks exec_checks(struct jq *jq);
 
 #endif

@@ -18,6 +18,7 @@ int exec_log(struct exec_task *task);
 int exec_sleep(struct exec_task *task);
 int exec_delay(struct exec_task *task);
 int exec_named(struct exec_task *task);
+int exec_jq(struct exec_task *task);
 int exec_filter(struct exec_task *task);
 int exec_aggregate(struct exec_task *task);
 int exec_sha256(struct exec_task *task);

@@ -1,4 +1,4 @@
-/* transform: an expression or a template over the values of the execution. */
+/* transform: an expression or a template over the values of the execution, or a program over its input. */
 #include "exec/executors.h"
 
 static int write_expression(struct exec_task *task)
@@ -21,6 +21,8 @@ int exec_transform(struct exec_task *task)
     if (task->node->template)
         return binding_eval(task->node->template, task->values, task->arena, task->output,
                             &task->failure);
+    if (task->node->jq.ptr)
+        return exec_jq(task);
     if (task->node->transformation != TRANSFORMATION_NONE)
         return exec_named(task);
     return exec_failed(task, "internal", "a transform without expression and template");

@@ -30,7 +30,7 @@
 struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
-    struct json_ref input, expression, template, delay, items;
+    struct json_ref input, expression, template, jq, delay, items;
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
@@ -54,6 +54,7 @@ struct compiler {
     struct arena *arena; /* the graph's */
     struct arena scratch;
     struct findings *findings;
+    const struct graph_checks *checks; /* or NULL */
     struct json_doc doc;
     struct places places;
     uint32_t errors_before;  /* of the findings, when this compilation began */

@@ -122,7 +122,13 @@ static int passes(struct compiler *c)
 struct graph *graph_compile(struct slice source, enum graph_format format,
                             struct findings *findings)
 {
-    struct compiler c = {.findings = findings, .suggest_budget = SUGGESTIONS};
+    return graph_compile_checked(source, format, NULL, findings);
+}
+
+struct graph *graph_compile_checked(struct slice source, enum graph_format format,
+                                    const struct graph_checks *checks, struct findings *findings)
+{
+    struct compiler c = {.findings = findings, .checks = checks, .suggest_budget = SUGGESTIONS};
     c.errors_before = findings->errors;
     c.graph = create();
     if (!c.graph) {

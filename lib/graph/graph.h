@@ -252,6 +252,8 @@ struct graph_node {
     enum graph_function function;        /* FUNCTION */
     const struct graph_expr *expression; /* TRANSFORM: this or template; FILTER, AGGREGATE */
     const struct binding *template;
+    struct slice jq;             /* TRANSFORM, LOOP: a program, NUL-terminated; ptr NULL: none */
+    const char *jq_path;         /* "nodes[0].config.jq", for messages */
     const struct binding *delay; /* DELAY: config.ms, or config.until */
     bool delay_until;
     enum graph_transformation transformation; /* TRANSFORM */
@@ -294,11 +296,27 @@ enum graph_format { GRAPH_JSON, GRAPH_YAML };
 /* By the file name: .yaml and .yml are YAML, everything else is JSON. */
 enum graph_format graph_format_of(const char *file_name);
 
+/* What this layer cannot know and those above it can: whether a program in jq compiles. A source that
+ * somebody writes is checked when it is compiled; a canonical form has been. */
+struct graph_problem {
+    size_t offset; /* of the byte of the program where it shows */
+    char message[600];
+};
+struct graph_checks {
+    /* False with *problem when there is something wrong. */
+    bool (*jq)(void *context, struct slice program, struct graph_problem *problem);
+    void *context;
+};
+
 /* Compiles a source. Returns the graph with one reference, or NULL with at least one error finding
  * (or findings->out_of_memory). Warnings are found either way. Syntax errors are findings too. The
  * findings' arena must be the caller's. */
 MUSTCHECK struct graph *graph_compile(struct slice source, enum graph_format format,
                                       struct findings *findings);
+/* The same, with what the checks find; checks NULL: none. */
+MUSTCHECK struct graph *graph_compile_checked(struct slice source, enum graph_format format,
+                                              const struct graph_checks *checks,
+                                              struct findings *findings);
 
 /* Compiles a canonical form that came from the record; a finding there is ERR_INVALID, and ERR_LIMIT
  * that there is no memory to tell. */

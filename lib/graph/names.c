@@ -124,6 +124,22 @@ static int compile_expression(struct scope *scope, struct json_ref string, const
     return text.ptr ? expr_compile(scope, string, 0, text, path, expr) : -1;
 }
 
+/* Nothing in it is a name of ours. */
+static int keep_jq(struct compiler *c, struct json_ref string, struct graph_node *node,
+                   const struct path *path)
+{
+    struct slice text = json_string(string, &c->scratch);
+    struct graph_problem problem;
+    node->jq = text.ptr ? arena_copy(c->arena, text) : SLICE_NONE;
+    node->jq_path = path_text(path, c->arena);
+    if (!node->jq.ptr || !node->jq_path)
+        return -1;
+    if (c->checks && c->checks->jq && !c->checks->jq(c->checks->context, node->jq, &problem))
+        report(c, FINDING_ERROR, places_in_string(&c->places, string, problem.offset), path, "%s",
+               problem.message);
+    return 0;
+}
+
 static int config_names(struct scope *scope, const struct node_draft *draft,
                         struct graph_node *node, const struct path *place)
 {
@@ -134,6 +150,7 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
         path_key(&config, filter ? SLICE("filter_expression") : SLICE("expression"));
     struct path items = path_key(&config, SLICE("items"));
     struct path template = path_key(&config, SLICE("template"));
+    struct path jq = path_key(&config, SLICE("jq"));
     if (json_present(draft->input) &&
         binding_compile(scope, draft->input, &input, &node->input) != 0)
         return -1;
@@ -153,7 +170,7 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     if (json_present(draft->template) &&
         binding_compile(scope, draft->template, &template, &node->template) != 0)
         return -1;
-    return 0;
+    return json_present(draft->jq) ? keep_jq(scope->c, draft->jq, node, &jq) : 0;
 }
 
 static int compile_condition(struct scope *scope, struct json_ref ref, const struct path *place,

@@ -155,11 +155,13 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
     if (fields->type == NODE_LOOP) {
         draft->expression = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, EXPRESSION);
         draft->template = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, TEMPLATE);
+        draft->jq = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, JQ);
     }
     if (fields->type != NODE_TRANSFORM)
         return;
     draft->expression = FIELD_VALUE(&fields->config_fields, TRANSFORM, EXPRESSION);
     draft->template = FIELD_VALUE(&fields->config_fields, TRANSFORM, TEMPLATE);
+    draft->jq = FIELD_VALUE(&fields->config_fields, TRANSFORM, JQ);
     node->transformation =
         find_transformation(FIELD_VALUE(&fields->config_fields, TRANSFORM, TRANSFORMATION));
 }

@@ -192,6 +192,8 @@ static int execute_node(struct run *run)
                              .started_us = run->started_us,
                              .now_us = run->by->now_us(run->by->context),
                              .max_value_bytes = run->by->max_value_bytes,
+                             .jq = run->by->jq,
+                             .jq_time_ms = run->by->jq_time_ms,
                              .output = run->by->scratch};
     run->by->scratch->cap_bytes = run->by->max_value_bytes;
     struct slice natural = natural_input(run);

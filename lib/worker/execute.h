@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "jq/jq.h"
 #include "worker/failure.h"
 #include "worker/token.h"
 
@@ -21,6 +22,8 @@ struct execution {
     struct call_queues queues;
     struct slice consumer;
     size_t max_value_bytes;
+    struct jq *jq; /* see exec/exec.h; may be NULL */
+    int64_t jq_time_ms;
     struct buf *scratch;              /* the caller's, used during the call */
     int64_t (*now_us)(void *context); /* Redis' clock */
     void *context;

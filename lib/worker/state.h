@@ -39,11 +39,13 @@ struct worker {
     uint32_t batch, concurrency;
     int64_t lease_ms, drain_timeout_ms;
     size_t max_value_bytes;
+    int64_t jq_time_ms; /* the loop stands still that long at most: a part of the lease */
 
     struct link *link;
     struct bell *bell;
     struct inbox *inbox;
     struct graphs *graphs;
+    struct jq *jq; /* starts its child when the first program comes */
     struct event *turn, *tick, *poll;
     bool turn_due, polling;
     struct command command; /* the one that is being built */

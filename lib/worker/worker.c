@@ -14,6 +14,7 @@ enum {
     PARTITIONS_MAX = 65536,
     SAY_EVERY_US = 10000000,
     AFTER_HURRY_MS = 1000,
+    JQ_PER_LEASE = 4, /* a beat must still be in time behind one evaluation */
 };
 
 /* --- what the parts use --- */
@@ -53,6 +54,8 @@ struct execution worker_execution(struct worker *worker)
     return (struct execution){.queues = worker->queues,
                               .consumer = slice_str(worker->name),
                               .max_value_bytes = worker->max_value_bytes,
+                              .jq = worker->jq,
+                              .jq_time_ms = worker->jq_time_ms,
                               .scratch = &worker->scratch,
                               .now_us = redis_now,
                               .context = worker};
@@ -270,6 +273,9 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     worker->inbox = inbox_new(worker);
     if (!worker->graphs || !worker->inbox)
         return err_set(err, ERR_LIMIT, "no memory for a worker");
+    worker->jq = jq_new(options->jq_helper, 0, err);
+    if (!worker->jq)
+        return -1;
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
         return -1;
@@ -290,6 +296,8 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     worker->batch = options->batch ? options->batch : 32;
     worker->concurrency = options->concurrency ? options->concurrency : 256;
     worker->lease_ms = options->lease_ms > 0 ? options->lease_ms : 5000;
+    worker->jq_time_ms =
+        worker->lease_ms / JQ_PER_LEASE < JQ_TIME_MS ? worker->lease_ms / JQ_PER_LEASE : JQ_TIME_MS;
     worker->drain_timeout_ms = options->drain_timeout_ms;
     worker->max_value_bytes = options->max_value_bytes;
     command_init(&worker->command);
@@ -325,6 +333,7 @@ void worker_free(struct worker *worker)
         channel_free(&worker->channels[i]);
     free(worker->channels);
     graphs_free(worker->graphs);
+    jq_free(worker->jq);
     token_pool_free(&worker->pool);
     if (worker->turn)
         event_free(worker->turn);

@@ -37,6 +37,7 @@ struct worker_options {
     int64_t lease_ms;     /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
+    const char *jq_helper; /* path of troupe-jq; NULL: beside the running program */
     const struct clock *clock;
 };
 

@@ -2,6 +2,7 @@
 """A folder of lib/ is a layer; includes point downward only.
 
     base < {cel, schema} < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
+    base < jq < exec
 
 cel and schema do not know each other, nor do exec and store, nor do worker and supervisor; exec
 does not know protocol, so that an executor can run where there is no Redis. Includes are written
@@ -20,11 +21,12 @@ BELOW = {
     "schema": ["base"],
     "graph": ["base", "cel", "schema"],
     "protocol": ["base", "cel", "schema", "graph"],
-    "exec": ["base", "cel", "schema", "graph"],
+    "jq": ["base"],
+    "exec": ["base", "cel", "schema", "graph", "jq"],
     "store": ["base", "cel", "schema", "graph", "protocol"],
-    "worker": ["base", "cel", "schema", "graph", "protocol", "exec", "store"],
-    "supervisor": ["base", "cel", "schema", "graph", "protocol", "exec", "store"],
-    "api": ["base", "cel", "schema", "graph", "protocol", "exec", "store", "worker", "supervisor"],
+    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store"],
+    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store"],
+    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 

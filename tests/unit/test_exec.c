@@ -70,6 +70,25 @@ static const struct triple triples[] = {
      "{\"code\":\"c\",\"until_attempt\":3}", NULL, "c", ""},
     {"fail until now", "'type':'function','config':{'function_name':'fail'}",
      "{\"code\":\"c\",\"until_attempt\":2}", "{\"code\":\"c\",\"until_attempt\":2}", NULL, NULL},
+    {"jq", "'type':'transform','config':{'jq':'[.[] | select(. > 1)] | add'}", "[1,2,3]", "5", NULL,
+     NULL},
+    {"jq over what config.input made",
+     "'type':'transform','config':{'input':{'w':'$input.v'},'jq':'.w + 1'}", "{\"v\":20}", "21",
+     NULL, NULL},
+    {"jq of a loop", "'type':'loop','config':{'condition':'false','max_iterations':1,'jq':'. + 1'}",
+     "1", "2", NULL, NULL},
+    {"jq that fails", "'type':'transform','config':{'jq':'.a'}", "1", NULL, "expression",
+     "nodes[0].config.jq: Cannot index number"},
+    {"jq that does not compile", "'type':'transform','config':{'jq':'foo'}", "1", NULL,
+     "expression", "nodes[0].config.jq: foo/0 is not defined"},
+    {"jq without a value", "'type':'transform','config':{'jq':'empty'}", "1", NULL, "expression",
+     "made no value"},
+    {"jq without an end", "'type':'transform','config':{'jq':'last(repeat(1))'}", "1", NULL,
+     "expression_cost", "nodes[0].config.jq: the program took longer than 200 ms"},
+    {"jq of large integers", "'type':'transform','config':{'jq':'.'}", "[9007199254740993]", NULL,
+     "type", "nodes[0].config.jq: the input holds 9007199254740993"},
+    {"jq that grows", "'type':'transform','config':{'jq':'[range(. )]'}", "1000", NULL, "too_large",
+     "the output has"},
     {"fail until nonsense", "'type':'function','config':{'function_name':'fail'}",
      "{\"until_attempt\":\"2\"}", NULL, "type", "'until_attempt'"},
 };
@@ -102,6 +121,9 @@ struct outcome {
     struct graph_failure failure;
 };
 
+/* One for all, with its child; NULL: a worker that has none. */
+static struct jq *jq;
+
 static struct outcome run(const struct graph *graph, const char *input)
 {
     struct arena arena;
@@ -116,6 +138,8 @@ static struct outcome run(const struct graph *graph, const char *input)
                              .run_id = SLICE("r"),
                              .attempt = 2,
                              .max_value_bytes = MAX_VALUE,
+                             .jq = jq,
+                             .jq_time_ms = 200,
                              .output = &output};
     outcome.rc = exec_resolve_input(&task, slice_str(input));
     if (outcome.rc == 0)
@@ -151,6 +175,64 @@ static void nodes_do_what_they_should(void **state)
     }
 }
 
+static void nothing_without_jq(void **state)
+{
+    struct jq *kept = jq;
+    struct graph *graph = compile("'type':'transform','config':{'jq':'.'}");
+    (void)state;
+    jq = NULL;
+    struct outcome outcome = run(graph, "1");
+    jq = kept;
+    assert_int_equal(outcome.rc, -1);
+    assert_string_equal(outcome.failure.code, "internal");
+    graph_release(graph);
+}
+
+/* What the compiler says is where the program is wrong; without the checks it says nothing. */
+static void programs_are_checked(void **state)
+{
+    static const struct slice source =
+        SLICE("{\"nodes\": [{\"id\": \"n\", \"type\": \"transform\",\n"
+              "\"config\": {\"jq\": \".a\\n| [.b, nope(1)]\"}}]}");
+    struct arena arena;
+    struct findings findings;
+    const struct graph_checks checks = exec_checks(jq);
+    (void)state;
+    arena_init(&arena, 0);
+    findings_init(&findings, &arena);
+    assert_null(graph_compile_checked(source, GRAPH_JSON, &checks, &findings));
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.items[0].message, "nodes[0].config.jq: nope/1 is not defined");
+    assert_int_equal(findings.items[0].position.line, 2);
+    assert_int_equal(findings.items[0].position.column, 30);
+    struct graph *graph = graph_compile(source, GRAPH_JSON, &findings);
+    assert_non_null(graph);
+    graph_release(graph);
+    arena_free(&arena);
+}
+
+static void a_check_that_cannot_be_made(void **state)
+{
+    struct arena arena;
+    struct findings findings;
+    struct err err = ERR_INIT;
+    struct jq *none = jq_new("/nowhere/troupe-jq", 0, &err);
+    (void)state;
+    assert_non_null(none);
+    const struct graph_checks checks = exec_checks(none);
+    arena_init(&arena, 0);
+    findings_init(&findings, &arena);
+    assert_null(graph_compile_checked(
+        SLICE("{\"nodes\":[{\"id\":\"n\",\"type\":\"transform\",\"config\":{\"jq\":\".\"}}]}"),
+        GRAPH_JSON, &checks, &findings));
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.items[0].message,
+                        "nodes[0].config.jq: cannot be checked: cannot start "
+                        "/nowhere/troupe-jq: No such file or directory");
+    arena_free(&arena);
+    jq_free(none);
+}
+
 /* Without memory an execution fails with a code; nothing crashes, nothing succeeds with less. */
 static bool succeeds(const struct graph *graph)
 {
@@ -174,9 +256,16 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes_do_what_they_should),
+        cmocka_unit_test(nodes_do_what_they_should), cmocka_unit_test(nothing_without_jq),
+        cmocka_unit_test(programs_are_checked),      cmocka_unit_test(a_check_that_cannot_be_made),
         cmocka_unit_test(every_allocation_may_fail),
     };
+    struct err err = ERR_INIT;
     log_setup("test_exec", LOG_WARN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    jq = jq_new(NULL, 0, &err);
+    if (!jq)
+        return 1;
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    jq_free(jq);
+    return failed;
 }
