@@ -166,12 +166,28 @@ lint:
 	@+$(RUN_TESTS) lint
 
 format:
-	@find lib cmd tests/unit -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
+	@find lib cmd tests/unit tests/bench -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
 
 # For scripts/tidy: what the compiler sees, in words that clang knows too.
 .PHONY: print-tidy-flags
 print-tidy-flags:
 	@echo '-std=gnu17 -D_GNU_SOURCE= $(CPPFLAGS) -Wall -Wextra'
+
+# --- Benchmarks ----------------------------------------------------------------------------------
+
+# The linker's --wrap counts allocations.
+BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+define bench_rule
+$(B)/tests/bench/bench_$(1): $(B)/tests/bench/bench_$(1).o $$(call archives_of,,$$(call layers_of,tests/bench/bench_$(1).c))
+	@echo "  LINK    $$@"
+	@$(CXX) $(LINK_FLAGS) $(WRAP) -o $$@ $$^ $(PKG_LIBS)
+
+.PHONY: bench-$(1)
+bench-$(1): $(B)/tests/bench/bench_$(1)
+	@$$< $(BENCH_FLAGS)
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
 # --- Everything else -----------------------------------------------------------------------------
 
@@ -199,6 +215,7 @@ help:
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'
 	@echo 'make integration [TEST=word]          tests against real servers'
+	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'
 	@echo 'make format            apply clang-format'
