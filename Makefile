@@ -172,7 +172,7 @@ RUN_TESTS := $(PYTHON) scripts/run-tests --mode $(TEST_MODE) $(if $(TEST),--test
 .PHONY: test unit integration lint format
 test:
 	@scripts/install-deps build run test lint
-	@+$(RUN_TESTS) build lint unit integration
+	@+$(RUN_TESTS) build lint unit fuzz integration
 
 unit:
 	@scripts/install-deps --check build test
@@ -187,12 +187,51 @@ lint:
 	@+$(RUN_TESTS) lint
 
 format:
-	@find lib cmd tests/unit -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
+	@find lib cmd tests/unit tests/bench tests/fuzz -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
 
 # For scripts/tidy: what the compiler sees, in words that clang knows too.
 .PHONY: print-tidy-flags
 print-tidy-flags:
 	@echo '-std=gnu17 -D_GNU_SOURCE= $(CPPFLAGS) -Wall -Wextra'
+
+# --- Fuzzers -------------------------------------------------------------------------------------
+
+# tests/fuzz/fuzz_NAME.c is a libFuzzer target in MODE=fuzz, and with replay.c a program that runs
+# the inputs of tests/fuzz/corpus/NAME in any mode: that is what make test does.
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+define fuzz_rules
+$(B)/tests/fuzz/replay_$(1): $(B)/tests/fuzz/replay.o
+$(B)/tests/fuzz/fuzz_$(1) $(B)/tests/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $$(call archives_of,,$$(call layers_of,tests/fuzz/fuzz_$(1).c))
+	@echo "  LINK    $$@"
+	@$(CXX) $(LINK_FLAGS) $$(if $$(filter fuzz_%,$$(@F)),-fsanitize=fuzzer) -o $$@ $$^ $(PKG_LIBS)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rules,$(f))))
+
+.PHONY: fuzz-replays fuzz-binaries fuzz
+fuzz-replays: $(addprefix $(B)/tests/fuzz/replay_,$(FUZZERS))
+fuzz-binaries: $(addprefix $(B)/tests/fuzz/fuzz_,$(FUZZERS))
+
+SECONDS ?= 60
+fuzz:
+	@scripts/install-deps build fuzz
+	@+$(MAKE) --no-print-directory MODE=fuzz fuzz-binaries
+	@scripts/fuzz --seconds $(SECONDS) $(if $(TEST),$(TEST),$(FUZZERS))
+
+# --- Benchmarks ----------------------------------------------------------------------------------
+
+# The linker's --wrap counts allocations.
+BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+define bench_rule
+$(B)/tests/bench/bench_$(1): $(B)/tests/bench/bench_$(1).o $$(call archives_of,,$$(call layers_of,tests/bench/bench_$(1).c))
+	@echo "  LINK    $$@"
+	@$(CXX) $(LINK_FLAGS) $(WRAP) -o $$@ $$^ $(PKG_LIBS)
+
+.PHONY: bench-$(1)
+bench-$(1): $(B)/tests/bench/bench_$(1)
+	@$$< $(BENCH_FLAGS)
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
 # --- Everything else -----------------------------------------------------------------------------
 
@@ -220,6 +259,8 @@ help:
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'
 	@echo 'make integration [TEST=word]          tests against real servers'
+	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
+	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'
 	@echo 'make format            apply clang-format'

@@ -1,10 +1,16 @@
 # Compilers, flags and libraries. MODE selects one of the builds:
 #   release   build/release, bin/        what users run
 #   asan      build/asan, bin-asan/      AddressSanitizer, UBSan, leak detection: what tests run
+#   fuzz      build/fuzz              the same by clang, for libFuzzer: what make fuzz runs
 
 MODE ?= release
+ifeq ($(MODE),fuzz)
+CC = clang
+CXX = clang++
+else
 CC = gcc
 CXX = g++
+endif
 PYTHON ?= /usr/bin/python3
 
 PKGS := hiredis libevent_core libevent_extra libevent_pthreads libpq json-c uuid yaml-0.1 \
@@ -24,11 +30,14 @@ endif
 MODE_FLAGS_release := -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 MODE_FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                    -fno-sanitize-recover=undefined
+MODE_FLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+                   -fno-sanitize-recover=undefined
 BIN_release := bin
 BIN_asan := bin-asan
+BIN_fuzz := bin-fuzz
 
 ifndef MODE_FLAGS_$(MODE)
-$(error MODE is $(MODE); known are: release asan)
+$(error MODE is $(MODE); known are: release asan fuzz)
 endif
 
 # -isystem, since the headers of others are not held to our warnings. Silent here: when a package

@@ -127,6 +127,10 @@ bool cel_case_value(struct arena *arena, struct json_ref json, struct cel_value 
         *value = cel_bool(json_type(it.value) == JSON_BOOL && json_bool(it.value));
         return json_type(it.value) == JSON_BOOL;
     }
+    if (slice_eq_str(tag, "json")) {
+        *value = cel_from_json(it.value, arena);
+        return value->kind != CEL_ERROR;
+    }
     if (slice_eq_str(tag, "list"))
         return json_type(it.value) == JSON_ARRAY && read_list(arena, it.value, value);
     if (slice_eq_str(tag, "map"))
@@ -239,15 +243,15 @@ static bool same_maps(const struct cel_value *a, const struct cel_value *b)
 
 bool cel_case_same(const struct cel_value *a, const struct cel_value *b)
 {
-    if (a->kind != b->kind)
+    if (cel_is_list(a) && cel_is_list(b))
+        return cel_count(a) == cel_count(b) && same_lists(a, b);
+    if (cel_is_map(a) && cel_is_map(b))
+        return cel_count(a) == cel_count(b) && same_maps(a, b);
+    if (a->kind != b->kind && !cel_is_unread(a) && !cel_is_unread(b))
         return false;
-    if (a->kind == CEL_DOUBLE)
+    if (a->kind == CEL_DOUBLE && b->kind == CEL_DOUBLE)
         return isnan(a->real) || isnan(b->real)
                    ? isnan(a->real) && isnan(b->real)
                    : a->real == b->real && signbit(a->real) == signbit(b->real);
-    if (a->kind == CEL_LIST)
-        return cel_count(a) == cel_count(b) && same_lists(a, b);
-    if (a->kind == CEL_MAP)
-        return cel_count(a) == cel_count(b) && same_maps(a, b);
     return cel_equal(a, b);
 }

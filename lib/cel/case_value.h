@@ -4,7 +4,7 @@
 
 #include "cel/types.h"
 
-/* {"int": "1"} and so on. False when it is none, or without memory. */
+/* {"int": "1"} and so on; {"json": …} is a value of a document, as workflows have them. False when it is none, or without memory. */
 bool cel_case_value(struct arena *arena, struct json_ref json, struct cel_value *value);
 
 /* Type parameters of one declaration, numbered as they appear. */

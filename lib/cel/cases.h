@@ -3,7 +3,8 @@
  * One JSON object a line: id, profile, expr, expect {value | type | error}, and optionally bindings,
  * type_env, container, disable_check, check_only. Values are tagged by their type: {"int": "1"},
  * {"double": "NaN"}, {"bytes": base64}, {"list": [v, …]}, {"map": [[k, v], …]},
- * {"timestamp": RFC 3339}, {"duration": "-1.5s"}, {"type": name}. An expected error may be any error.
+ * {"timestamp": RFC 3339}, {"duration": "-1.5s"}, {"type": name}, {"json": any JSON, taken as the
+ * values of workflows are}. An expected error may be any error.
  */
 #ifndef TROUPE_CEL_CASES_H
 #define TROUPE_CEL_CASES_H

@@ -110,7 +110,7 @@ static void print_select(struct buf *buf, const struct cel_ast *node)
 static bool is_unsigned_number(const struct cel_ast *node)
 {
     const struct cel_value *value = &node->literal;
-    while (node->kind == CEL_AST_SELECT ||
+    while (node->kind == CEL_AST_SELECT || node->kind == CEL_AST_MACRO ||
            (node->kind == CEL_AST_CALL &&
             (node->form == CEL_FORM_INDEX || node->form == CEL_FORM_METHOD))) {
         node = node->arguments[0];

@@ -43,21 +43,27 @@ static void test_counts(void **state UNUSED)
         "\"int\":"
         "\"1\"},{\"list\":[{\"null\":null},{\"bool\":true}]}]]}},\"expect\":{\"value\":{\"map\":"
         "[[{\"int\":\"1\"},{\"list\":[{\"null\":null},{\"bool\":true}]}]]}}}\n"
+        "{\"id\":\"j\",\"profile\":\"q\",\"expr\":\"v.map(x, x)\",\"bindings\":{\"v\":{\"json\":"
+        "[1,1.0,\"\\u0061\",{\"b\":[]}]}},\"expect\":{\"value\":{\"list\":[{\"int\":\"1\"},{"
+        "\"double\":\"1\"},{\"string\":\"a\"},{\"map\":[[{\"string\":\"b\"},{\"list\":[]}]]}]}}}\n"
+        "{\"id\":\"k\",\"profile\":\"q\",\"expr\":\"v[0]\",\"bindings\":{\"v\":{\"json\":[1]}},"
+        "\"expect\":{\"value\":{\"double\":\"1\"}}}\n"
         "{\"id\":\"i\",\"profile\":\"q\",\"expr\":\"1 + "
         "nope\",\"expect\":{\"value\":{\"int\":\"1\"}}}\n";
     unsigned passed = 0;
     unsigned failed = 0;
     char *out = NULL;
     assert_int_equal(run(lines, &out, &passed, &failed), 0);
-    assert_int_equal(passed, 4);
-    assert_int_equal(failed, 5);
+    assert_int_equal(passed, 5);
+    assert_int_equal(failed, 6);
     assert_string_equal(out, "FAIL b: 1+1: got 2\n"
                              "FAIL c: 2: got 2\n"
                              "FAIL e: 1: wanted an error, got 1\n"
                              "FAIL g: [1]: got type list(int)\n"
+                             "FAIL k: v[0]: got 1\n"
                              "FAIL i: 1 + nope: does not compile: unknown name 'nope'\n"
                              "p: 1 passed, 2 failed\n"
-                             "q: 3 passed, 3 failed\n");
+                             "q: 4 passed, 4 failed\n");
     free(out);
 }
 

@@ -77,6 +77,7 @@ static void test_print(void **state UNUSED)
         {"-(1)", NULL},
         {"--1", NULL},
         {"-(1.5).b", "-(1.5.b)"},
+        {"-(1).filter(x, x)", "-(1.filter(x, x))"},
         {"-1.b", NULL},
         {"(-1).b", "-1.b"},
         {"(-a).b", NULL},
