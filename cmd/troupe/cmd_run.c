@@ -314,6 +314,30 @@ static int print_detached(struct request *request)
     return cli_print(request->cli, &out, 0);
 }
 
+/* Before anything is accepted: whether the input is what the workflow takes. */
+static int check_input(struct request *request, struct err *err)
+{
+    struct arena *arena = &request->cli->arena;
+    struct slice canonical;
+    struct findings findings;
+    struct graph_text input = {.text = request->input};
+    struct graph_failure failure;
+    if (store_graph_get(request->store, request->workflow.digest, arena, &canonical, err) != 0)
+        return -1;
+    findings_init(&findings, arena);
+    struct graph *graph = graph_compile(canonical, GRAPH_JSON, &findings);
+    if (!graph)
+        return err_set(err, ERR_INTERNAL,
+                       "workflow %.*s, version %lld, cannot be compiled any more",
+                       SLICE_ARG(request->workflow.name), (long long)request->workflow.version);
+    int result = 0;
+    if (graph->input_schema &&
+        graph_schema_check(graph->input_schema, &input, "input_schema", arena, &failure) != 0)
+        result = err_set(err, ERR_INVALID, "the input does not fit: %s", failure.message);
+    graph_release(graph);
+    return result;
+}
+
 static int submit(struct request *request)
 {
     struct err err = ERR_INIT;
@@ -324,6 +348,8 @@ static int submit(struct request *request)
                                         .input = request->input,
                                         .labels = request->labels,
                                         .deadline_ms = request->deadline_ms};
+    if (check_input(request, &err) != 0)
+        return cli_fail(request->cli, &err);
     if (request->mode != MODE_DETACH && follow_listen(request->store, &err) != 0)
         return cli_fail(request->cli, &err);
     if (store_run_submit(request->store, &submit, &existed, &err) != 0)

@@ -9,6 +9,7 @@
  *   loops       bodies, nesting, their rules
  *   each        regions behind each joins
  *   names       expressions and bindings, with who may name whom (reach)
+ *   schemas     of inputs and outputs
  *   frames      where outputs are kept
  *   warnings    what is legal and looks wrong
  *
@@ -150,6 +151,7 @@ MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
 MUSTCHECK int each_pass(struct compiler *c);
 MUSTCHECK int names_pass(struct compiler *c);
+MUSTCHECK int schemas_pass(struct compiler *c);
 MUSTCHECK int frames_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);
 

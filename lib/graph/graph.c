@@ -2,6 +2,7 @@
 #include "base/yaml.h"
 #include "graph/compile.h"
 #include "graph/loops.h"
+#include "schema/schema.h"
 
 /* Raised whenever the same canonical form comes to mean something else: graphs are cached by digest
  * everywhere. */
@@ -32,6 +33,8 @@ static void destroy(struct graph *graph)
     struct arena arena = graph->arena;
     for (const struct graph_expr *expr = graph->expressions; expr; expr = expr->next)
         cel_program_release(expr->program);
+    for (uint32_t i = 0; i < graph->schema_count; i++)
+        schema_free(graph->schemas[i]);
     strmap_free(&graph->ids);
     arena_free(&arena);
 }
@@ -114,7 +117,8 @@ static int passes(struct compiler *c)
     if (rc <= 0)
         return rc;
     if (nodes_pass(c) != 0 || edges_pass(c) != 0 || cycle_pass(c) != 0 || loops_pass(c) != 0 ||
-        each_pass(c) != 0 || names_pass(c) != 0 || frames_pass(c) != 0 || warnings_pass(c) != 0)
+        each_pass(c) != 0 || names_pass(c) != 0 || schemas_pass(c) != 0 || frames_pass(c) != 0 ||
+        warnings_pass(c) != 0)
         return -1;
     return c->findings->errors > c->errors_before ? 0 : canonical_form(c);
 }

@@ -260,6 +260,7 @@ struct graph_node {
     enum graph_strategy strategy;             /* AGGREGATE */
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
     struct slice queue;                       /* "default" */
+    const struct schema *input_schema, *output_schema; /* or NULL */
 };
 
 struct graph {
@@ -280,9 +281,15 @@ struct graph {
     const struct binding *output; /* the mapping, or NULL */
     const uint32_t *output_reads; /* nodes that the mapping names */
     uint32_t output_read_count;
+    bool
+        forms_output; /* no mapping, but a schema: the last token forms the output of the ends, which
+                          are the reads */
     bool output_reads_context; /* names `context` or `input` */
     bool output_reads_run;
+    const struct schema *input_schema, *output_schema; /* of the run, or NULL */
     const struct graph_expr *expressions; /* all, by `next`: what is to be given back */
+    struct schema **schemas;              /* the same */
+    uint32_t schema_count;
 };
 
 /* Limits of a definition's source. */
@@ -378,6 +385,19 @@ uint32_t graph_shared_frame(const struct graph *graph, const struct graph_node *
                             uint32_t node, uint32_t *loop);
 /* With node ids, as it is shown. */
 void graph_scope_show(const struct graph *graph, struct slice scope, struct buf *out);
+
+/* --- schemas --- */
+
+/* Whether a value fits a schema of the graph; `what` ("nodes[2].output_schema") begins the message. -1
+ * with code `type` and the paths that do not fit, or `expression_cost` when deciding costs too much. */
+MUSTCHECK int graph_schema_check(const struct schema *schema, struct graph_text *value,
+                                 const char *what, struct arena *arena,
+                                 struct graph_failure *failure);
+/* Whether the run has a last token that makes its output. */
+static inline bool graph_makes_output(const struct graph *graph)
+{
+    return graph->output || graph->forms_output;
+}
 
 /* --- pictures --- */
 

@@ -94,7 +94,7 @@ void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t no
 
 void wanted_write_output(struct buf *out, const struct graph *graph)
 {
-    if (!graph->output)
+    if (!graph_makes_output(graph))
         return;
     bool first = true;
     buf_char(out, ';');

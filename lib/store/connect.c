@@ -211,5 +211,5 @@ int store_connect(struct store *store, struct err *err)
 
 int store_check(struct store *store, struct err *err)
 {
-    return store_connect(store, err) == 0 ? schema_check(store, err) : -1;
+    return store_connect(store, err) == 0 ? store_schema_check(store, err) : -1;
 }

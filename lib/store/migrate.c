@@ -107,7 +107,7 @@ static int table_exists(struct store *store, bool *exists, struct err *err)
     return 0;
 }
 
-int schema_check(struct store *store, struct err *err)
+int store_schema_check(struct store *store, struct err *err)
 {
     struct applied *applied;
     bool exists;

@@ -8,6 +8,6 @@
 
 /* ERR_REFUSED: tables are missing or older, run `troupe migrate`; ERR_CONFLICT: they are newer, or
  * made by another text than this program's. */
-MUSTCHECK int schema_check(struct store *store, struct err *err);
+MUSTCHECK int store_schema_check(struct store *store, struct err *err);
 
 #endif

@@ -81,7 +81,7 @@ static void fold(struct run *run, const struct entry *entry, const struct ledger
     if (!run_status_final(run->status))
         return;
     run->fold.ended_us = entry->at_us;
-    run->fold.collect = run->status == RUN_COMPLETED && !run->graph->output;
+    run->fold.collect = run->status == RUN_COMPLETED && !graph_makes_output(run->graph);
 }
 
 /* With node ids. The scope itself without memory: it is the same, less pleasant to read. */
@@ -313,7 +313,7 @@ static void fold_end(struct supervisor *s, struct run *run,
                      const struct ledger_execution *execution, bool open_joins)
 {
     if (run->status == RUN_COMPLETED) {
-        if (run->graph->output && execution)
+        if (graph_makes_output(run->graph) && execution)
             run->fold.output = execution->output;
     } else if (run->status == RUN_FAILED) {
         run->fold.error =

@@ -181,6 +181,20 @@ static int fill_inputs(struct run *run)
                               run->by->max_value_bytes);
 }
 
+/* `of`: input or output. */
+static int check_schema(struct run *run, const struct schema *schema, struct graph_text *value,
+                        const char *of)
+{
+    char what[64];
+    if (!schema)
+        return 0;
+    if (run->node)
+        (void)snprintf(what, sizeof(what), "nodes[%u].%s_schema", run->node->index, of);
+    else
+        (void)snprintf(what, sizeof(what), "%s_schema", of);
+    return graph_schema_check(schema, value, what, &run->token->arena, &run->failure);
+}
+
 static int execute_node(struct run *run)
 {
     struct token *token = run->token;
@@ -217,6 +231,9 @@ static int execute_node(struct run *run)
         if (!holds)
             return go_on(run, ROUTE_SKIPPED, SLICE(""), SLICE(""));
     }
+    if (!run->resumed &&
+        check_schema(run, run->node->input_schema, &run->values.input, "input") != 0)
+        return -1;
     if (exec_run(&task) != 0) {
         run->failure = task.failure;
         return -1;
@@ -235,6 +252,9 @@ static int execute_node(struct run *run)
         task.passed.ptr ? task.passed : arena_copy(&token->arena, buf_slice(task.output));
     if (!output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
+    struct graph_text text = {.text = output};
+    if (check_schema(run, run->node->output_schema, &text, "output") != 0)
+        return -1;
     return go_on(run, ROUTE_COMPLETED, output, SLICE(""));
 }
 
@@ -271,26 +291,53 @@ static int handle_failure(struct run *run)
     return go_on(run, outcome, output, error) == 0 ? 0 : run_fail(run);
 }
 
+/* An object of the ends' outputs, but of those that a goto led on from. */
+static void form_output(const struct run *run, struct buf *out)
+{
+    bool first = true;
+    buf_char(out, '{');
+    for (uint32_t i = 0; i < run->values.output_count; i++) {
+        const struct graph_output *output = &run->values.outputs[i];
+        const struct graph_node *node = &run->token->graph->nodes[output->node];
+        if (output->failed && node->on_error == ON_ERROR_GOTO)
+            continue;
+        if (!first)
+            buf_char(out, ',');
+        first = false;
+        json_write_string(out, node->id);
+        buf_char(out, ':');
+        buf_slice_append(out, output->output.text);
+    }
+    buf_char(out, '}');
+}
+
 static int execute_mapping(struct run *run)
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     const struct route nowhere = {.taken = SLICE(""), .reason = SLICE("")};
-    if (!token->graph->output)
+    if (!graph_makes_output(token->graph))
         return failure_fill(&run->failure, "internal",
                             "a hidden last token, and the definition has no output mapping");
     run->values.input = run->values.context;
     scratch->cap_bytes = run->by->max_value_bytes;
     buf_reset(scratch);
-    int rc =
-        binding_eval(token->graph->output, &run->values, &token->arena, scratch, &run->failure);
+    int rc = 0;
+    if (token->graph->output)
+        rc =
+            binding_eval(token->graph->output, &run->values, &token->arena, scratch, &run->failure);
+    else
+        form_output(run, scratch);
     if (!buf_ok(scratch))
         return failure_fill(&run->failure, "too_large", "the output is larger than %zu bytes",
                             run->by->max_value_bytes);
     struct slice output = rc == 0 ? run_keep_scratch(run) : SLICE_NONE;
     if (rc == 0 && !output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
-    return rc == 0 ? run_conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere) : -1;
+    struct graph_text text = {.text = output};
+    if (rc != 0 || check_schema(run, token->graph->output_schema, &text, "output") != 0)
+        return -1;
+    return run_conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere);
 }
 
 /* NULL, with failure set, when the token names a node that the graph does not have. */

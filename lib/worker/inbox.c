@@ -213,6 +213,14 @@ static void start(struct item *item, struct channel *channel, const struct graph
 {
     struct worker *worker = item->inbox->worker;
     const int64_t now_us = worker_redis_us(worker);
+    struct graph_text input = {.text = item->request.input};
+    struct graph_failure failure;
+    if (graph->input_schema && graph_schema_check(graph->input_schema, &input, "input_schema",
+                                                  &item->request.arena, &failure) != 0) {
+        request_refuse(&item->request, "%s", failure.message);
+        refuse(item);
+        return;
+    }
     char version[24], submitted[24], deadline[24];
     struct buf run_json;
     (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);

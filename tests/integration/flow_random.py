@@ -215,6 +215,14 @@ class RandomFlow:
                 anchor.pop("when", None)
         if self.chance(.3):
             self.definition["output"] = self.mapping()
+        elif self.chance(.3) and not any(self.is_unclear_end(n) for n in self.nodes):
+            self.definition["output_schema"] = {"type": "object"}
+
+    def is_unclear_end(self, node):
+        """Whether it ends the run is known only when it runs: then the output cannot have a schema without a
+        mapping."""
+        loop = node.get("loop") or (node["config"] if node["type"] == "loop" else {})
+        return node.get("join") == "each" or ("timeout_path" in loop and "break_path" not in loop)
 
     def nameable(self, reader):
         """(certain names, names whose presence timing decides)."""
