@@ -237,10 +237,11 @@ struct signature {
 
 static enum cel_type_kind kind_of_letter(char letter)
 {
-    static const char letters[] = "*nbiudsytr";
+    static const char letters[] = "*nbiudsytrpc";
     static const enum cel_type_kind kinds[] = {
-        CEL_TYPE_DYN,    CEL_TYPE_NULL,   CEL_TYPE_BOOL,  CEL_TYPE_INT,       CEL_TYPE_UINT,
-        CEL_TYPE_DOUBLE, CEL_TYPE_STRING, CEL_TYPE_BYTES, CEL_TYPE_TIMESTAMP, CEL_TYPE_DURATION};
+        CEL_TYPE_DYN,       CEL_TYPE_NULL,     CEL_TYPE_BOOL,   CEL_TYPE_INT,
+        CEL_TYPE_UINT,      CEL_TYPE_DOUBLE,   CEL_TYPE_STRING, CEL_TYPE_BYTES,
+        CEL_TYPE_TIMESTAMP, CEL_TYPE_DURATION, CEL_TYPE_IP,     CEL_TYPE_CIDR};
     return kinds[strchr(letters, letter) - letters];
 }
 
