@@ -72,7 +72,7 @@ static int write_list(struct buf *buf, const struct cel_value *list, struct cel_
 {
     struct cel_iter iter = cel_iter(list);
     char separator = '[';
-    while (cel_next(&iter)) {
+    while (buf_ok(buf) && cel_next(&iter)) {
         buf_char(buf, separator);
         if (write_value(buf, &iter.value, error) != 0)
             return -1;
@@ -86,7 +86,7 @@ static int write_map(struct buf *buf, const struct cel_value *map, struct cel_er
 {
     struct cel_iter iter = cel_iter(map);
     char separator = '{';
-    while (cel_next(&iter)) {
+    while (buf_ok(buf) && cel_next(&iter)) {
         buf_char(buf, separator);
         if (write_key(buf, map, &iter.key, error) != 0)
             return -1;

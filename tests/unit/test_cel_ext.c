@@ -414,6 +414,38 @@ static void test_network(void **state UNUSED)
     check_all(triples, ARRAY_LEN(triples));
 }
 
+/* Short expressions whose values, or types, are enormous when each mention counts. */
+static void test_shared_parts(void **state UNUSED)
+{
+    struct buf source;
+    struct buf out;
+    struct run run;
+    buf_init(&source, 0);
+    buf_init(&out, 10000);
+    buf_str(&source, "cel.block([[1]");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&source, ", [cel.index(%d), cel.index(%d)]", i, i);
+    buf_str(&source, "], cel.index(60))");
+    assert_true(evaluate(&run, source.data, NULL, 0));
+    assert_int_equal(cel_write_json(&out, &run.value, &run.error), -1);
+    assert_string_equal(run.error.message, "the result is larger than it may be");
+    run_free(&run);
+    buf_reset(&source);
+    for (int i = 0; i <= 60; i++)
+        buf_printf(&source, "cel.bind(v%d, [], ", i);
+    buf_str(&source, "(true");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&source, " || [v%d] == [[[{v%d[0]: v%d[0]}]]]", i, i + 1, i + 1);
+    buf_str(&source, ") ? v0 : v0");
+    for (int i = 0; i <= 60; i++)
+        buf_char(&source, ')');
+    assert_false(evaluate(&run, source.data, NULL, 0));
+    assert_int_equal(run.error.code, CEL_ERROR_CHECK);
+    run_free(&run);
+    buf_free(&source);
+    buf_free(&out);
+}
+
 /* --- budgets --- */
 
 static void check_cost(const char *source, const char *input)
@@ -493,12 +525,13 @@ static void test_memory(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),    cmocka_unit_test(test_format),
-        cmocka_unit_test(test_math),       cmocka_unit_test(test_optionals),
-        cmocka_unit_test(test_references), cmocka_unit_test(test_macros),
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_in_names),
-        cmocka_unit_test(test_encoders),   cmocka_unit_test(test_network),
-        cmocka_unit_test(test_costs),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_strings),      cmocka_unit_test(test_format),
+        cmocka_unit_test(test_math),         cmocka_unit_test(test_optionals),
+        cmocka_unit_test(test_references),   cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_names_in_names),
+        cmocka_unit_test(test_encoders),     cmocka_unit_test(test_network),
+        cmocka_unit_test(test_shared_parts), cmocka_unit_test(test_costs),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
