@@ -11,6 +11,9 @@
  * between an int and a double that are not both statically typed is done in double; NaN, infinities
  * and type values cannot leave as JSON (CEL_ERROR_TYPE).
  *
+ * Besides the standard functions there are the extensions for strings, numbers, optionals, bytes and
+ * addresses, macros with two variables and cel.bind: one file ext_NAME.c each, with a table.
+ *
  * This layer knows nothing of workflows: which names exist, is told by a cel_env.
  */
 #ifndef TROUPE_CEL_CEL_H
