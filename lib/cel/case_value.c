@@ -1,4 +1,5 @@
 #include "cel/case_value.h"
+#include "cel/base64.h"
 #include "cel/calendar.h"
 #include "cel/number_text.h"
 #include "cel/value.h"
@@ -6,27 +7,12 @@
 
 /* --- values --- */
 
-static bool decode_base64(struct arena *arena, struct slice text, struct slice *bytes)
+static bool read_bytes(struct arena *arena, struct slice text, struct slice *bytes)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = arena_alloc(arena, text.len);
-    uint32_t bits = 0;
-    unsigned count = 0;
     size_t length = 0;
-    if (!out)
+    char *out = arena_alloc(arena, text.len);
+    if (!out || !cel_base64_decode(text, out, &length))
         return false;
-    for (size_t i = 0; i < text.len && text.ptr[i] != '='; i++) {
-        const char *letter = text.ptr[i] ? strchr(letters, text.ptr[i]) : NULL;
-        if (!letter)
-            return false;
-        bits = bits << 6 | (uint32_t)(letter - letters);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out[length++] = (char)(bits >> count & 0xFF);
-        }
-    }
     *bytes = slice_of(out, length);
     return true;
 }
@@ -102,7 +88,7 @@ static bool read_text_value(struct arena *arena, struct slice tag, struct slice 
     }
     if (slice_eq_str(tag, "bytes")) {
         value->kind = CEL_BYTES;
-        return decode_base64(arena, text, &value->text);
+        return read_bytes(arena, text, &value->text);
     }
     if (slice_eq_str(tag, "timestamp"))
         return cel_timestamp_parse(text, value);

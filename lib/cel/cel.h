@@ -11,6 +11,9 @@
  * between an int and a double that are not both statically typed is done in double; NaN, infinities
  * and type values cannot leave as JSON (CEL_ERROR_TYPE).
  *
+ * Besides the standard functions there are the extensions for strings, numbers, optionals, bytes and
+ * addresses, macros with two variables and cel.bind: one file ext_NAME.c each, with a table.
+ *
  * This layer knows nothing of workflows: which names exist, is told by a cel_env.
  */
 #ifndef TROUPE_CEL_CEL_H
@@ -40,12 +43,15 @@ enum cel_kind {
     CEL_DURATION,
     CEL_TYPE,
     CEL_OPTIONAL,
+    CEL_IP,
+    CEL_CIDR,
     CEL_JSON,  /* a view: an array or object of a document, not looked into yet */
     CEL_ERROR, /* inside the evaluator only, and "absent" in activations */
 };
 
 struct cel_list; /* built by the evaluator, in its arena */
 struct cel_map;
+struct cel_address;
 struct cel_fault;
 
 struct cel_value {
@@ -68,8 +74,9 @@ struct cel_value {
             int32_t nanos;
         } time; /* TIMESTAMP since 1970, DURATION */
         const struct cel_type *type;
-        const struct cel_value *optional; /* NULL: none */
-        const struct cel_fault *fault;    /* NULL: absent */
+        const struct cel_value *optional;  /* NULL: none */
+        const struct cel_address *address; /* IP, CIDR */
+        const struct cel_fault *fault;     /* NULL: absent */
     };
 };
 
@@ -212,7 +219,7 @@ MUSTCHECK int cel_eval(const struct cel_program *program, const struct cel_activ
                        struct arena *arena, struct cel_value *value, struct cel_error *error);
 
 /* Appends the value as JSON: views keep their text (minified), doubles have '.' or 'e', bytes are
- * base64, timestamps RFC 3339, durations "3s". -1 with CEL_ERROR_TYPE for what JSON cannot say, with
+ * base64, timestamps RFC 3339, durations "3s", addresses text. -1 with CEL_ERROR_TYPE for what JSON cannot say, with
  * CEL_ERROR_MEMORY for more than the buf takes and for what nests deeper than JSON is read. */
 MUSTCHECK int cel_write_json(struct buf *buf, const struct cel_value *value,
                              struct cel_error *error);

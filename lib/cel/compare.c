@@ -1,5 +1,6 @@
 #include "cel/compare.h"
 #include "base/utf8.h"
+#include "cel/address.h"
 #include "cel/types.h"
 #include <math.h>
 
@@ -243,6 +244,8 @@ bool cel_same(const struct cel_value *a, const struct cel_value *b, struct cel_m
     if (a->kind == CEL_OPTIONAL && b->kind == CEL_OPTIONAL)
         return a->optional && b->optional ? cel_same(a->optional, b->optional, meter)
                                           : a->optional == b->optional;
+    if (a->kind == b->kind && (a->kind == CEL_IP || a->kind == CEL_CIDR))
+        return cel_address_same(a->address, b->address);
     if (cel_is_number(a) && cel_is_number(b))
         return same_numbers(a, b);
     return cel_compare(a, b) == CEL_SAME;

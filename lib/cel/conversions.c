@@ -1,5 +1,6 @@
 /* conversions: int(x), string(x) and the like. Messages name kinds, never what a string holds: it
  * may be a secret. */
+#include "cel/address.h"
 #include "cel/calendar.h"
 #include "cel/compare.h"
 #include "cel/evaluator.h"
@@ -112,8 +113,9 @@ struct cel_value cel_to_string(struct cel_evaluator *evaluator, const struct cel
                                const struct cel_value *arguments)
 {
     const struct cel_value *value = &arguments[0];
-    char text[CEL_TIME_TEXT_SIZE];
-    _Static_assert(CEL_TIME_TEXT_SIZE >= CEL_NUMBER_TEXT_SIZE, "one buffer for both");
+    char text[CEL_ADDRESS_TEXT_SIZE];
+    _Static_assert(sizeof(text) >= CEL_TIME_TEXT_SIZE, "one buffer for all");
+    _Static_assert(sizeof(text) >= CEL_NUMBER_TEXT_SIZE, "one buffer for all");
     int length = 0;
     switch (value->kind) {
     case CEL_STRING:
@@ -137,6 +139,10 @@ struct cel_value cel_to_string(struct cel_evaluator *evaluator, const struct cel
         return string_of(evaluator, text, cel_timestamp_write(value, text));
     case CEL_DURATION:
         return string_of(evaluator, text, cel_duration_write(value, text));
+    case CEL_IP:
+        return string_of(evaluator, text, cel_address_write(value->address, text));
+    case CEL_CIDR:
+        return string_of(evaluator, text, cel_network_write(value->address, text));
     case CEL_NULL:
     case CEL_LIST:
     case CEL_MAP:

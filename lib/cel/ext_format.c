@@ -1,4 +1,5 @@
 #include "cel/ext_format.h"
+#include "cel/address.h"
 #include "cel/calendar.h"
 #include "cel/compare.h"
 #include "cel/number_text.h"
@@ -136,6 +137,12 @@ static bool write_scalar(struct format *format, struct cel_text *text,
         break;
     case CEL_DURATION:
         length = cel_duration_write(value, out);
+        break;
+    case CEL_IP:
+        length = cel_address_write(value->address, out);
+        break;
+    case CEL_CIDR:
+        length = cel_network_write(value->address, out);
         break;
     case CEL_TYPE:
         cel_text_add(text, slice_str(value->type->runtime));

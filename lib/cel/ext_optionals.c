@@ -60,6 +60,8 @@ static bool is_zero(const struct cel_value *value)
         return cel_count(value) == 0;
     case CEL_TYPE:
     case CEL_OPTIONAL:
+    case CEL_IP:
+    case CEL_CIDR:
     case CEL_ERROR:
         break;
     }

@@ -1,5 +1,7 @@
 #include "cel/inference.h"
 
+#define MAX_VISITS 10000u
+
 struct cel_binding_change {
     uint32_t id;
     const struct cel_type *before;
@@ -81,10 +83,21 @@ bool cel_type_equal(const struct cel_type *a, const struct cel_type *b)
     return true;
 }
 
+/* One more type is looked at; false when it were too many. */
+static bool visit(struct cel_inference *inference)
+{
+    if (inference->visits_left == 0)
+        return false;
+    inference->visits_left--;
+    return true;
+}
+
 /* Does the variable occur in type, through bindings too? Binding it there would make a cycle. */
-static bool occurs(const struct cel_inference *inference, const struct cel_type *variable,
+static bool occurs(struct cel_inference *inference, const struct cel_type *variable,
                    const struct cel_type *type)
 {
+    if (!visit(inference))
+        return true;
     if (type->kind == CEL_TYPE_VARIABLE) {
         if (type->id == variable->id)
             return true;
@@ -156,6 +169,8 @@ static bool nullable(const struct cel_type *type)
 static bool assignable(struct cel_inference *inference, const struct cel_type *from,
                        const struct cel_type *to)
 {
+    if (!visit(inference))
+        return false;
     if (to->kind == CEL_TYPE_VARIABLE) {
         enum substitution result = substitute(inference, from, to);
         if (result != IMPOSSIBLE)
@@ -185,23 +200,25 @@ bool cel_infer_assignable(struct cel_inference *inference, const struct cel_type
                           const struct cel_type *to)
 {
     uint32_t mark = cel_infer_mark(inference);
+    inference->visits_left = MAX_VISITS;
     if (assignable(inference, from, to) && !inference->failed)
         return true;
     cel_infer_undo(inference, mark);
     return false;
 }
 
-const struct cel_type *cel_infer_resolve(struct cel_inference *inference,
-                                         const struct cel_type *type)
+static const struct cel_type *resolve(struct cel_inference *inference, const struct cel_type *type)
 {
+    if (!visit(inference))
+        return cel_type_of_kind(CEL_TYPE_DYN);
     if (type->kind == CEL_TYPE_VARIABLE) {
         const struct cel_type *bound = inference->bound[type->id];
-        return bound ? cel_infer_resolve(inference, bound) : type;
+        return bound ? resolve(inference, bound) : type;
     }
     const struct cel_type *parameters[CEL_MAX_TYPE_PARAMETERS] = {NULL};
     bool changed = false;
     for (uint32_t i = 0; i < type->count; i++) {
-        parameters[i] = cel_infer_resolve(inference, type->parameters[i]);
+        parameters[i] = resolve(inference, type->parameters[i]);
         if (!parameters[i])
             return NULL;
         changed |= parameters[i] != type->parameters[i];
@@ -211,6 +228,13 @@ const struct cel_type *cel_infer_resolve(struct cel_inference *inference,
     if (!resolved)
         inference->failed = true;
     return resolved;
+}
+
+const struct cel_type *cel_infer_resolve(struct cel_inference *inference,
+                                         const struct cel_type *type)
+{
+    inference->visits_left = MAX_VISITS;
+    return resolve(inference, type);
 }
 
 const struct cel_type *cel_infer_join(struct cel_inference *inference,
@@ -237,10 +261,11 @@ struct signature {
 
 static enum cel_type_kind kind_of_letter(char letter)
 {
-    static const char letters[] = "*nbiudsytr";
+    static const char letters[] = "*nbiudsytrpc";
     static const enum cel_type_kind kinds[] = {
-        CEL_TYPE_DYN,    CEL_TYPE_NULL,   CEL_TYPE_BOOL,  CEL_TYPE_INT,       CEL_TYPE_UINT,
-        CEL_TYPE_DOUBLE, CEL_TYPE_STRING, CEL_TYPE_BYTES, CEL_TYPE_TIMESTAMP, CEL_TYPE_DURATION};
+        CEL_TYPE_DYN,       CEL_TYPE_NULL,     CEL_TYPE_BOOL,   CEL_TYPE_INT,
+        CEL_TYPE_UINT,      CEL_TYPE_DOUBLE,   CEL_TYPE_STRING, CEL_TYPE_BYTES,
+        CEL_TYPE_TIMESTAMP, CEL_TYPE_DURATION, CEL_TYPE_IP,     CEL_TYPE_CIDR};
     return kinds[strchr(letters, letter) - letters];
 }
 

@@ -2,6 +2,10 @@
  *
  * A binding may be made more general later (int, then dyn), never replaced by another. A failed
  * attempt leaves no binding behind. Without memory `failed` is set and answers are "no".
+ *
+ * Variables that stand for maps of variables that stand for … make a short expression have a type
+ * that takes forever to look through: each question may visit so many types only. Beyond that a type
+ * is dyn, and nothing is assignable.
  */
 #ifndef TROUPE_CEL_INFERENCE_H
 #define TROUPE_CEL_INFERENCE_H
@@ -18,7 +22,8 @@ struct cel_inference {
     struct cel_binding_change *trail; /* to undo */
     uint32_t trail_count;
     uint32_t trail_size;
-    bool failed; /* no memory */
+    uint32_t visits_left; /* of the question that is being answered */
+    bool failed;          /* no memory */
 };
 
 void cel_inference_init(struct cel_inference *inference, struct arena *arena);

@@ -30,7 +30,7 @@ static const struct cel_library_row rows[] = {
     {"int", "i:i u:i d:i s:i t:i", cel_to_int, false, NULL},
     {"uint", "u:u i:u d:u s:u", cel_to_uint, false, NULL},
     {"double", "d:d i:d u:d s:d", cel_to_double, false, NULL},
-    {"string", "s:s i:s u:s d:s b:s y:s t:s r:s", cel_to_string, false, NULL},
+    {"string", "s:s i:s u:s d:s b:s y:s t:s r:s p:s c:s", cel_to_string, false, NULL},
     {"bytes", "y:y s:y", cel_to_bytes, false, NULL},
     {"bool", "b:b s:b", cel_to_bool, false, NULL},
     {"timestamp", "t:t s:t i:t", cel_to_timestamp, false, NULL},
@@ -51,8 +51,9 @@ static const struct cel_library_row rows[] = {
 
 static const struct cel_library_table core = {rows, ARRAY_LEN(rows)};
 
-static const struct cel_library_table *const tables[] = {&core, &cel_ext_strings, &cel_ext_math,
-                                                         &cel_ext_optionals};
+static const struct cel_library_table *const tables[] = {
+    &core,           &cel_ext_strings, &cel_ext_math, &cel_ext_optionals, &cel_ext_encoders,
+    &cel_ext_network};
 
 const struct cel_library_row *cel_library_at(size_t index)
 {

@@ -7,7 +7,7 @@
  * Signatures are separated by blanks: parameters, ':', result. One letter a type:
  *   i int  u uint  d double  s string  y bytes  b bool  n null  t timestamp  r duration  * dyn
  *   lX list(X)  mXY map(X, Y)  TX type(X)  oX optional(X)  A B C type variables
- *   # a number of whatever kind (as a parameter)
+ *   p IP address  c network  # a number of whatever kind (as a parameter)
  * A '.' behind the first parameter makes it a method ("s.s:b" is string.f(string) -> bool), a '+'
  * behind the last one lets it repeat. A leading '~' means: only if the type of some argument is not
  * known; a leading '!': only if no signature before it fits.
@@ -30,9 +30,9 @@ struct cel_library_table {
     const struct cel_library_row *rows;
     size_t count;
 };
-extern const struct cel_library_table cel_ext_strings;   /* ext_strings.c */
-extern const struct cel_library_table cel_ext_math;      /* ext_math.c */
-extern const struct cel_library_table cel_ext_optionals; /* ext_optionals.c */
+/* Each in the file of its name. */
+extern const struct cel_library_table cel_ext_strings, cel_ext_math, cel_ext_optionals,
+    cel_ext_encoders, cel_ext_network;
 
 /* One row after the other; NULL behind the last. */
 const struct cel_library_row *cel_library_at(size_t index);

@@ -113,7 +113,8 @@ const struct cel_type *cel_type_of_value(const struct cel_value *value)
         [CEL_BYTES] = CEL_TYPE_BYTES,       [CEL_LIST] = CEL_TYPE_LIST,
         [CEL_MAP] = CEL_TYPE_MAP,           [CEL_TIMESTAMP] = CEL_TYPE_TIMESTAMP,
         [CEL_DURATION] = CEL_TYPE_DURATION, [CEL_TYPE] = CEL_TYPE_TYPE,
-        [CEL_OPTIONAL] = CEL_TYPE_OPTIONAL, [CEL_JSON] = CEL_TYPE_DYN,
+        [CEL_OPTIONAL] = CEL_TYPE_OPTIONAL, [CEL_IP] = CEL_TYPE_IP,
+        [CEL_CIDR] = CEL_TYPE_CIDR,         [CEL_JSON] = CEL_TYPE_DYN,
         [CEL_ERROR] = CEL_TYPE_DYN,
     };
     if (value->kind == CEL_JSON)

@@ -23,6 +23,8 @@
     X(LIST, "list", "list")                                                                        \
     X(MAP, "map", "map")                                                                           \
     X(TYPE, "type", "type")                                                                        \
+    X(IP, "net.IP", "net.IP")                                                                      \
+    X(CIDR, "net.CIDR", "net.CIDR")                                                                \
     X(OPTIONAL, "optional_type", "optional_type")
 
 enum cel_type_kind {

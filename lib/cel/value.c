@@ -178,6 +178,8 @@ static bool hash_key(const struct cel_value *key, uint64_t seed, uint64_t *hash)
     case CEL_DURATION:
     case CEL_TYPE:
     case CEL_OPTIONAL:
+    case CEL_IP:
+    case CEL_CIDR:
     case CEL_JSON:
     case CEL_ERROR:
         return false;

@@ -1,4 +1,6 @@
 /* write: values as JSON. */
+#include "cel/address.h"
+#include "cel/base64.h"
 #include "cel/calendar.h"
 #include "cel/fault.h"
 #include "cel/number_text.h"
@@ -17,18 +19,14 @@ static int refuse(struct cel_error *error, const char *what)
 
 static void write_base64(struct buf *buf, struct slice bytes)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char out[64];
+    const size_t most = sizeof(out) / 4 * 3; /* bytes at a time: no padding but at the end */
     buf_char(buf, '"');
-    for (size_t i = 0; i < bytes.len; i += 3) {
+    for (size_t i = 0; i < bytes.len && buf_ok(buf); i += most) {
         size_t left = bytes.len - i;
-        const unsigned char *at = (const unsigned char *)bytes.ptr + i;
-        uint32_t group =
-            (uint32_t)at[0] << 16 | (left > 1 ? (uint32_t)at[1] << 8 : 0) | (left > 2 ? at[2] : 0u);
-        char out[4] = {letters[group >> 18], letters[group >> 12 & 63],
-                       left > 1 ? letters[group >> 6 & 63] : '=',
-                       left > 2 ? letters[group & 63] : '='};
-        buf_append(buf, out, sizeof(out));
+        struct slice piece = slice_of(bytes.ptr + i, left < most ? left : most);
+        cel_base64_encode(piece, out);
+        buf_append(buf, out, cel_base64_size(piece.len));
     }
     buf_char(buf, '"');
 }
@@ -74,7 +72,7 @@ static int write_list(struct buf *buf, const struct cel_value *list, struct cel_
 {
     struct cel_iter iter = cel_iter(list);
     char separator = '[';
-    while (cel_next(&iter)) {
+    while (buf_ok(buf) && cel_next(&iter)) {
         buf_char(buf, separator);
         if (write_value(buf, &iter.value, error) != 0)
             return -1;
@@ -88,7 +86,7 @@ static int write_map(struct buf *buf, const struct cel_value *map, struct cel_er
 {
     struct cel_iter iter = cel_iter(map);
     char separator = '{';
-    while (cel_next(&iter)) {
+    while (buf_ok(buf) && cel_next(&iter)) {
         buf_char(buf, separator);
         if (write_key(buf, map, &iter.key, error) != 0)
             return -1;
@@ -103,7 +101,8 @@ static int write_map(struct buf *buf, const struct cel_value *map, struct cel_er
 
 static int write_value(struct buf *buf, const struct cel_value *value, struct cel_error *error)
 {
-    char text[CEL_TIME_TEXT_SIZE];
+    char text[CEL_ADDRESS_TEXT_SIZE];
+    _Static_assert(sizeof(text) >= CEL_TIME_TEXT_SIZE, "one buffer for all");
     switch (value->kind) {
     case CEL_NULL:
         buf_str(buf, "null");
@@ -134,6 +133,12 @@ static int write_value(struct buf *buf, const struct cel_value *value, struct ce
         return 0;
     case CEL_DURATION:
         json_write_string(buf, slice_of(text, cel_duration_write(value, text)));
+        return 0;
+    case CEL_IP:
+        json_write_string(buf, slice_of(text, cel_address_write(value->address, text)));
+        return 0;
+    case CEL_CIDR:
+        json_write_string(buf, slice_of(text, cel_network_write(value->address, text)));
         return 0;
     case CEL_JSON:
         json_minify(buf, value->json);

@@ -353,6 +353,99 @@ static void test_names_in_names(void **state UNUSED)
     buf_free(&source);
 }
 
+/* --- encoders, networks --- */
+
+static void test_encoders(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"base64.encode(bytes(input))", "\"a\\u00e9\"", "\"YcOp\""},
+        {"['', 'a', 'ab', 'abc', 'abcd'].map(s, base64.encode(bytes(s)))", NULL,
+         "[\"\",\"YQ==\",\"YWI=\",\"YWJj\",\"YWJjZA==\"]"},
+        {"['', 'YQ==', 'YQ', 'YWI=', 'YWJj'].map(s, string(base64.decode(s)))", NULL,
+         "[\"\",\"a\",\"a\",\"ab\",\"abc\"]"},
+        {"base64.decode(input)", "\"YQ=\"", "! the string is not base64"},
+        {"base64.decode(input)", "\"Y\"", "! the string is not base64"},
+        {"base64.decode(input)", "\"Y=Q=\"", "! the string is not base64"},
+        {"base64.decode(input)", "\"YQ =\"", "! the string is not base64"},
+        {"base64.decode(input)", "\"====\"", "! the string is not base64"},
+        {"base64.encode('a')", NULL, "! no overload of 'base64.encode' for (string)"},
+        {"base64.encode(input)", "\"a\"", "! no overload of 'base64.encode' for (string)"},
+        {"base64.decod('a')", NULL,
+         "! unknown function 'base64.decod'; did you mean 'base64.decode'?"},
+        /* longer than what is written at once */
+        {"bytes(input)", "\"0123456789012345678901234567890123456789012345678\"",
+         "\"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3OA==\""},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+static void test_network(void **state UNUSED)
+{
+    static const struct triple triples[] = {
+        {"['1:2:3:4:5:6:7:8', '::', '1::', '::1', '1:0:0:2:0:0:0:3', '1:0:0:2::', "
+         "'0:0:1:0:0:1:0:0', '64:ff9b::1.2.3.4', '::ffff:102:304', 'ABCD::0001'].map(s, ip(s))",
+         NULL,
+         "[\"1:2:3:4:5:6:7:8\",\"::\",\"1::\",\"::1\",\"1:0:0:2::3\",\"1:0:0:2::\","
+         "\"::1:0:0:1:0:0\",\"64:ff9b::102:304\",\"1.2.3.4\",\"abcd::1\"]"},
+        {"['', '1.2.3', '1.2.3.4.5', '1.2.3.04', '1.2.3.256', '1.2.3.', ' 1.2.3.4', "
+         "'1:2:3:4:5:6:7', "
+         "'1:2:3:4:5:6:7:8:9', '1::2::3', ':1', '1:', ':::', '12345::', 'g::', '1.2.3.4::', "
+         "'::1.2.3.4:5', '::1%eth0', '::ffff:1.2.3.4', '1:2:3:4:5:6:7:1.2.3.4', "
+         "'1:2:3:4::5:6:7:8'].filter(s, isIP(s))",
+         NULL, "[]"},
+        {"['10.0.0.0/8', '::/0', '10.0.0.1/32', '::1/128'].all(s, isCIDR(s))", NULL, "true"},
+        {"['10.0.0.0', '10.0.0.0/', '10.0.0.0/33', '::/129', '10.0.0.0/08', '10.0.0.0/-1', '/8', "
+         "'::ffff:102:304/120'].filter(s, isCIDR(s))",
+         NULL, "[]"},
+        {"cidr('10.1.2.3/12').masked()", NULL, "\"10.0.0.0/12\""},
+        {"cidr('2001:db8:ffff::/33').masked()", NULL, "\"2001:db8:8000::/33\""},
+        {"cidr('0.0.0.0/0').containsIP(input)", "\"9.9.9.9\"", "true"},
+        {"cidr('::/0').containsIP(input)", "\"9.9.9.9\"", "false"},
+        {"'%s in %s'.format([ip('::1'), cidr('::/8')])", NULL, "\"::1 in ::/8\""},
+        {"ip(input)", "\"secret\"", "! the string is not an IP address"},
+        {"ip(input)", "\"::1%eth0\"", "! the string is not an IP address without a zone"},
+        {"ip(input)", "\"::ffff:1.2.3.4\"",
+         "! the string is not an IP address: an IPv4 address is written without '::ffff:'"},
+        {"cidr(input)", "\"1.2.3.4\"", "! the string is not a network (as in 10.0.0.0/8)"},
+        {"ip(input)", "5", "! no overload of 'ip' for (int)"},
+        {"input.isLoopback()", "\"::1\"", "! no overload of 'isLoopback' for string()"},
+        {"ip('::1') == '::1'", NULL, "! no overload of '==' for (net.IP, string)"},
+    };
+    check_all(triples, ARRAY_LEN(triples));
+}
+
+/* Short expressions whose values, or types, are enormous when each mention counts. */
+static void test_shared_parts(void **state UNUSED)
+{
+    struct buf source;
+    struct buf out;
+    struct run run;
+    buf_init(&source, 0);
+    buf_init(&out, 10000);
+    buf_str(&source, "cel.block([[1]");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&source, ", [cel.index(%d), cel.index(%d)]", i, i);
+    buf_str(&source, "], cel.index(60))");
+    assert_true(evaluate(&run, source.data, NULL, 0));
+    assert_int_equal(cel_write_json(&out, &run.value, &run.error), -1);
+    assert_string_equal(run.error.message, "the result is larger than it may be");
+    run_free(&run);
+    buf_reset(&source);
+    for (int i = 0; i <= 60; i++)
+        buf_printf(&source, "cel.bind(v%d, [], ", i);
+    buf_str(&source, "(true");
+    for (int i = 0; i < 60; i++)
+        buf_printf(&source, " || [v%d] == [[[{v%d[0]: v%d[0]}]]]", i, i + 1, i + 1);
+    buf_str(&source, ") ? v0 : v0");
+    for (int i = 0; i <= 60; i++)
+        buf_char(&source, ')');
+    assert_false(evaluate(&run, source.data, NULL, 0));
+    assert_int_equal(run.error.code, CEL_ERROR_CHECK);
+    run_free(&run);
+    buf_free(&source);
+    buf_free(&out);
+}
+
 /* --- budgets --- */
 
 static void check_cost(const char *source, const char *input)
@@ -421,6 +514,8 @@ static void test_memory(void **state UNUSED)
          "{\"a\\n\":\"b\"}", NULL},
         {"cel.bind(x, ctx.?a, cel.block([x], x.optMap(y, y)).orValue([optional.none()])[?0])",
          "{\"a\":[1]}", NULL},
+        {"string(cidr(input).masked().ip()) + base64.encode(base64.decode('YQ'))", "\"::1/8\"",
+         NULL},
         {"'%s %x'.format([input, b'abc']) + strings.quote('\\n')", "{\"a\":[\"\\n\"]}", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(runs); i++)
@@ -430,11 +525,13 @@ static void test_memory(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),    cmocka_unit_test(test_format),
-        cmocka_unit_test(test_math),       cmocka_unit_test(test_optionals),
-        cmocka_unit_test(test_references), cmocka_unit_test(test_macros),
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_names_in_names),
-        cmocka_unit_test(test_costs),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_strings),      cmocka_unit_test(test_format),
+        cmocka_unit_test(test_math),         cmocka_unit_test(test_optionals),
+        cmocka_unit_test(test_references),   cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_names_in_names),
+        cmocka_unit_test(test_encoders),     cmocka_unit_test(test_network),
+        cmocka_unit_test(test_shared_parts), cmocka_unit_test(test_costs),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
