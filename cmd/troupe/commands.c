@@ -71,6 +71,13 @@ static const struct setting options_run[] = {
     OPTIONS_COMMON,
 };
 
+static const struct setting options_schema[] = {
+    OPTION("check", 0, SETTING_STRING, NULL, 0, 0, "SCHEMA",
+           "check files against this JSON Schema"),
+    OPTION_OUTPUT,
+    OPTIONS_COMMON,
+};
+
 static const struct setting options_validate[] = {
     OPTION_FLAG("strict", 0, "warnings count as errors"),
     OPTION_OUTPUT,
@@ -226,13 +233,17 @@ const struct cli_command cli_commands[] = {
     NOT_YET("verify", "", "check the record against itself and Redis"),
     NOT_YET("recover", "", "rebuild Redis from the record"),
     {.name = "schema",
-     .synopsis = "",
-     .summary = "the JSON Schema of definitions",
+     .synopsis = "[--check SCHEMA FILE...]",
+     .summary = "the JSON Schema of definitions; files against any schema",
      .details = "Draft 2020-12, for editors and generators. What it accepts may still have errors\n"
-                "that a schema cannot tell: `troupe validate` finds all.",
+                "that a schema cannot tell: `troupe validate` finds all.\n"
+                "With --check: every problem of every FILE (JSON or YAML) as FILE:LINE:COL: path:\n"
+                "message. Exit status 3 if any does not fit, or if SCHEMA is none.",
      .examples = "troupe schema > troupe.schema.json\n"
-                 "troupe schema -o json | jq '.[\"$defs\"].retry'\n",
-     OPTIONS(options_plain),
+                 "troupe schema -o json | jq '.[\"$defs\"].retry'\n"
+                 "troupe schema --check order.schema.json input.json\n",
+     OPTIONS(options_schema),
+     .most = UINT32_MAX,
      .run = cmd_schema},
     {.name = "cel",
      .synopsis = "EXPR [--with JSON]\n--repl [--with JSON]\n--cases FILE",

@@ -119,8 +119,9 @@ static enum schema_verdict collect(const struct schema *schema, struct json_ref 
     return report->out_of_memory ? SCHEMA_MEMORY : SCHEMA_DIFFERS;
 }
 
-enum schema_verdict schema_check(const struct schema *schema, struct json_ref value,
-                                 const struct schema_limits *limits, struct schema_report *report)
+enum schema_verdict schema_validate(const struct schema *schema, struct json_ref value,
+                                    const struct schema_limits *limits,
+                                    struct schema_report *report)
 {
     struct schema_run run = begin(schema, limits);
     const bool fits = run_apply(&run, schema->root, value, NULL);

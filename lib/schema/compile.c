@@ -277,7 +277,7 @@ static void read_list(struct schema_compiler *c, struct json_ref ref,
         return;
     if (json_count(ref) == 0)
         schema_reject(c, ref, place, keyword, "expected at least one schema");
-    const struct schema_node **items = take(c, json_count(ref), sizeof(*items));
+    const struct schema_node **items = take(c, json_count(ref), sizeof(struct schema_node *));
     struct json_iter it = json_iter(ref);
     for (uint32_t i = 0; items && json_next(&it); i++) {
         struct schema_place element = schema_place_index(place, i);
@@ -350,7 +350,7 @@ static void read_keyword(struct schema_compiler *c, const struct keyword *keywor
                          struct schema_node *node)
 {
     const char *name = keyword->name;
-    struct schema_node note; /* what a note says is read like the rest, and not kept */
+    struct schema_node note = {0}; /* what a note says is read like the rest, and not kept */
     void *member = (char *)(keyword->group != 0 ? node : &note) + keyword->member;
     struct schema_properties definitions;
     switch (keyword->kind) {

@@ -1,4 +1,5 @@
 #include "schema/number.h"
+#include "base/err.h"
 #include "base/hash.h"
 
 enum { EXPONENT_DIGITS = 15, DIVISOR_DIGITS = 18 };
@@ -125,6 +126,7 @@ bool schema_number_multiple(struct slice text, struct slice divisor)
     uint64_t modulus = 0, rest = 0;
     for (uint32_t i = 0; i < b.count; i++)
         modulus = modulus * 10 + (uint64_t)(next_digit(&b.at) - '0');
+    invariant(modulus > 0, "a divisor without digits");
     for (uint32_t i = 0; i < a.count; i++)
         rest = (times(rest, 10, modulus) + (uint64_t)(next_digit(&a.at) - '0')) % modulus;
     uint64_t power = 10 % modulus;

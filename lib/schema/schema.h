@@ -1,6 +1,6 @@
 /* schema: JSON Schema (2020-12), compiled once, applied many times.
  *
- *   document --schema_compile--> problems, or a schema --schema_check(value)--> verdict, problems
+ *   document --schema_compile--> problems, or a schema --schema_validate(value)--> verdict, problems
  *
  * The keywords are those of keywords.def; every other one is a problem, with what was probably meant:
  * a schema never says something that is not looked at. docs/schema.md lists them and what they mean
@@ -82,8 +82,8 @@ struct schema_limits {
 
 /* What costs: a subschema applied to a value, a member looked up, 16 bytes compared or matched: 1 each.
  * limits may be NULL for the defaults. */
-MUSTCHECK enum schema_verdict schema_check(const struct schema *schema, struct json_ref value,
-                                           const struct schema_limits *limits,
-                                           struct schema_report *report);
+MUSTCHECK enum schema_verdict schema_validate(const struct schema *schema, struct json_ref value,
+                                              const struct schema_limits *limits,
+                                              struct schema_report *report);
 
 #endif

@@ -63,12 +63,9 @@ static bool objects_equal(struct json_ref a, struct json_ref b, struct schema_me
 {
     struct json_iter x = json_iter(a), y = json_iter(b);
     while (json_next(&x)) {
-        struct json_ref other = JSON_NONE;
         /* Usually they stand in the same order. */
-        if (json_next(&y) && schema_strings_equal(x.key, y.key))
-            other = y.value;
-        else
-            other = find_member(b, x.key, meter);
+        const bool same = json_next(&y) && schema_strings_equal(x.key, y.key);
+        struct json_ref other = same ? y.value : find_member(b, x.key, meter);
         if (!json_present(other) || !schema_values_equal(x.value, other, meter))
             return false;
     }
@@ -205,17 +202,20 @@ int schema_find_twins(struct json_ref array, uint64_t seed, struct schema_meter 
     if (count > PAIRS_MOST)
         items = schema_spend(meter, count) ? arena_array(&own, count, sizeof(*items)) : NULL;
     struct json_iter it = json_iter(array);
-    for (uint32_t i = 0; items && json_next(&it); i++)
-        items[i] = (struct hashed){.hash = count > PAIRS_MOST ? hash_value(&h, it.value) : 0,
-                                   .value = it.value,
-                                   .index = i};
+    uint32_t filled = 0;
+    for (; items && json_next(&it); filled++)
+        items[filled] = (struct hashed){
+            .hash = count > PAIRS_MOST ? hash_value(&h, it.value) : 0,
+            .value = it.value,
+            .index = filled,
+        };
     int found = !items && !meter->over ? -1 : 0;
     if (items && count > PAIRS_MOST)
-        qsort(items, count, sizeof(*items), by_hash);
+        qsort(items, filled, sizeof(*items), by_hash);
     if (h.out_of_memory)
         found = -1;
     else if (items && !meter->over)
-        found = compare_neighbours(items, count, meter, first, second);
+        found = compare_neighbours(items, filled, meter, first, second);
     arena_free(&own);
     return found;
 }

@@ -153,6 +153,19 @@ def test_mistakes_are_refused(stack, schema):
     assert not accepted, "\n".join(accepted)
 
 
+def test_the_schema_by_our_own_validator(stack, schema):
+    """troupe schema --check says of definitions what jsonschema says."""
+    path = stack.write(stack.troupe("schema", status=0).stdout)
+    rnd = random.Random(7)
+    whole = ours()
+    definitions = whole + MISTAKES + [mutate(rnd.choice(whole), rnd) for _ in range(200)]
+    for i in range(0, len(definitions), 200):
+        part = definitions[i:i + 200]
+        files = [stack.write(json.dumps(d)) for d in part]
+        result = stack.troupe("schema", "--check", path, "-o", "json", *files)
+        assert [a["verdict"] == "fits" for a in result.json] == [schema.is_valid(d) for d in part]
+
+
 VALUES = [None, True, 0, 1, -1, 2.5, "", "a", "$input.x", "a b", [], ["a"], [1], {}, {"a": 1}]
 NAMES = ["id", "type", "config", "join", "retry", "loop", "branch", "when", "input", "expression",
          "template", "items", "strategy", "condition", "goto", "count", "ms", "until", "default",

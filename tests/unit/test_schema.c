@@ -336,8 +336,8 @@ static bool check_one_value(const struct schema *schema, const struct row *row, 
     schema_report_init(&silent, &arena, 0);
     schema_report_init(&loud, &arena, 10);
     const enum schema_verdict wanted = value[0] == '+' ? SCHEMA_FITS : SCHEMA_DIFFERS;
-    const enum schema_verdict verdict = schema_check(schema, root, NULL, &silent);
-    const enum schema_verdict again = schema_check(schema, root, NULL, &loud);
+    const enum schema_verdict verdict = schema_validate(schema, root, NULL, &silent);
+    const enum schema_verdict again = schema_validate(schema, root, NULL, &loud);
     const bool good = verdict == wanted && again == wanted && silent.count == 0 &&
                       (loud.count > 0) == (wanted == SCHEMA_DIFFERS) &&
                       (loud.count == 0 || loud.items[0].position.line == 1);
@@ -426,7 +426,7 @@ static void messages(void **state)
         arena_init(&arena, 0);
         schema_report_init(&report, &arena, 10);
         struct json_ref root = read_json(&text, said[i].value);
-        assert_int_equal(schema_check(schema, root, NULL, &report), SCHEMA_DIFFERS);
+        assert_int_equal(schema_validate(schema, root, NULL, &report), SCHEMA_DIFFERS);
         const char *all = all_of(&report, &arena);
         if (strcmp(all, said[i].problems) != 0) {
             print_error("%s of %s\n  says  %s\n  not   %s\n", said[i].value, said[i].schema, all,
@@ -450,7 +450,7 @@ static void places_and_limit(void **state)
     arena_init(&arena, 0);
     schema_report_init(&report, &arena, 2);
     struct json_ref root = read_json(&text, "['a',\n  1,\n2, 3]");
-    assert_int_equal(schema_check(schema, root, NULL, &report), SCHEMA_DIFFERS);
+    assert_int_equal(schema_validate(schema, root, NULL, &report), SCHEMA_DIFFERS);
     assert_int_equal(report.count, 2);
     assert_true(report.more);
     assert_string_equal(report.items[0].path, "[1]");
@@ -461,7 +461,7 @@ static void places_and_limit(void **state)
     /* A report may be used again. */
     arena_free(&text.arena);
     root = read_json(&text, "['a']");
-    assert_int_equal(schema_check(schema, root, NULL, &report), SCHEMA_FITS);
+    assert_int_equal(schema_validate(schema, root, NULL, &report), SCHEMA_FITS);
     assert_int_equal(report.count, 0);
     assert_false(report.more);
     arena_free(&text.arena);
@@ -619,7 +619,7 @@ static enum schema_verdict verdict_of(const struct schema *schema, struct json_r
     struct schema_report report;
     arena_init(&arena, 0);
     schema_report_init(&report, &arena, 5);
-    const enum schema_verdict verdict = schema_check(schema, value, limits, &report);
+    const enum schema_verdict verdict = schema_validate(schema, value, limits, &report);
     if (verdict == SCHEMA_LIMIT)
         assert_non_null(strstr(report.items[0].message, "undecided"));
     assert_int_equal(report.count > 0, verdict != SCHEMA_FITS);
@@ -792,7 +792,7 @@ static bool compile_and_check(const char *source, const char *value)
     struct schema *schema = schema_compile(schema_ref, &report);
     enum schema_verdict verdict = SCHEMA_MEMORY;
     if (schema)
-        verdict = schema_check(schema, value_ref, NULL, &report);
+        verdict = schema_validate(schema, value_ref, NULL, &report);
     else
         assert_true(report.out_of_memory);
     if (verdict == SCHEMA_MEMORY)
@@ -827,7 +827,7 @@ static void *check_many(void *argument)
         struct json_ref value =
             read_json(&text, i % 2 ? "{'a':'xyz','n':{'a':'x'}}" : "{'a':'y','n':{'a':1}}");
         wrong +=
-            schema_check(schema, value, NULL, &report) != (i % 2 ? SCHEMA_FITS : SCHEMA_DIFFERS);
+            schema_validate(schema, value, NULL, &report) != (i % 2 ? SCHEMA_FITS : SCHEMA_DIFFERS);
         arena_free(&arena);
         arena_free(&text.arena);
     }
