@@ -23,8 +23,7 @@
 
 #define FIELD_BUILT 1u /* works; else known and refused */
 #define FIELD_REQUIRED 2u
-#define FIELD_APART 4u       /* its content is read by a pass of its own */
-#define FIELD_STRING_ONLY 8u /* of what is built, only the string form */
+#define FIELD_APART 4u /* its content is read by a pass of its own */
 
 enum field_context {
     CONTEXT_NONE = -1,
