@@ -3,7 +3,7 @@
  * An executor turns a task into an output (JSON text) or a failure. One table maps a node's type (and
  * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
  * borrows them for the call. Executors here compute and return at once; none may block the loop,
- * but a program in jq may take jq_time_ms.
+ * but programs in jq may take exec_jq.time_ms.
  */
 #ifndef TROUPE_EXEC_EXEC_H
 #define TROUPE_EXEC_EXEC_H
@@ -15,6 +15,14 @@
 #include "jq/jq.h"
 #include <stdint.h>
 
+/* For the programs in jq of one execution, its conditions included: they share its time, for which the
+ * worker's loop stands still. */
+struct exec_jq {
+    struct jq *jq;   /* NULL: they fail with `internal` */
+    int64_t time_ms; /* 0: JQ_TIME_MS */
+    int64_t used_us; /* by those that have run */
+};
+
 /* Largest output: settings value `max-value` (default 16 MiB). Beyond it: `too_large`. */
 struct exec_task {
     const struct graph_node *node;
@@ -25,8 +33,7 @@ struct exec_task {
     int64_t started_us; /* of this attempt, by Redis' clock; a wait does not begin anew */
     int64_t now_us;
     size_t max_value_bytes;
-    struct jq *jq;         /* NULL: programs in jq fail with `internal` */
-    int64_t jq_time_ms;    /* of one evaluation; 0: JQ_TIME_MS */
+    struct exec_jq *jq;    /* NULL: as with none in it */
     struct buf *output;    /* empty when called; JSON text on success */
     struct slice passed;   /* instead of output: text passed on as it is (no copy) */
     int64_t wait_until_us; /* set: nothing to do before that; run it again then */
@@ -39,6 +46,9 @@ MUSTCHECK int exec_run(struct exec_task *task);
 /* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets
  * values->input. -1 with failure (`binding`). */
 MUSTCHECK int exec_resolve_input(struct exec_task *task, struct slice natural);
+
+/* How graph_expr_holds runs conditions in jq. Borrows jq. */
+struct graph_jq exec_conditions(struct exec_jq *jq);
 
 /* What a definition is checked with besides the rules of lib/graph. Borrows jq, which must outlive
  * the compilation. */

@@ -1,7 +1,11 @@
-/* jq: a program over the input, and the check of programs for lib/graph. */
+/* jq: programs over the input, conditions, and the check of programs for lib/graph. */
 #include "jq/jq.h"
+#include "base/clock.h"
+#include "base/utf8.h"
 #include "exec/executors.h"
 #include <stdio.h>
+
+enum { CONDITION_BYTES = 64 << 10 /* what one makes that is no condition, to be shown */ };
 
 static const char *code_of(enum jq_fault fault)
 {
@@ -22,17 +26,61 @@ static const char *code_of(enum jq_fault fault)
     return "internal";
 }
 
-int exec_jq(struct exec_task *task)
+static int fail(struct graph_failure *failure, const char *code, const char *path,
+                const char *message)
+{
+    char text[1024];
+    (void)snprintf(failure->code, sizeof(failure->code), "%s", code);
+    (void)snprintf(text, sizeof(text), "%s: %s", path, message);
+    const struct slice cut = utf8_cut(slice_str(text), sizeof(failure->message) - 1);
+    memcpy(failure->message, cut.ptr, cut.len);
+    failure->message[cut.len] = '\0';
+    return -1;
+}
+
+/* One program, in what is left of the execution's time. */
+static int run(struct exec_jq *jq, const char *path, struct slice program, struct slice input,
+               size_t most_bytes, struct buf *out, struct graph_failure *failure)
 {
     struct jq_error error;
-    const struct graph_node *node = task->node;
-    const struct jq_limits limits = {.time_ms = task->jq_time_ms,
-                                     .output_bytes = task->max_value_bytes};
-    if (!task->jq)
-        return exec_failed(task, "internal", "%s: there is no jq here", node->jq_path);
-    if (jq_run(task->jq, node->jq, task->values->input.text, &limits, task->output, &error) == 0)
-        return 0;
-    return exec_failed(task, code_of(error.fault), "%s: %s", node->jq_path, error.message);
+    if (!jq || !jq->jq)
+        return fail(failure, "internal", path, "there is no jq here");
+    const int64_t time_ms = jq->time_ms > 0 ? jq->time_ms : JQ_TIME_MS;
+    const struct jq_limits limits = {.time_ms = time_ms - jq->used_us / 1000,
+                                     .output_bytes = most_bytes};
+    if (limits.time_ms <= 0)
+        return fail(failure, "expression_cost", path,
+                    "the programs in jq of this execution have used up their time");
+    const int64_t began_us = clock_mono_us(&clock_system);
+    const int rc = jq_run(jq->jq, program, input, &limits, out, &error);
+    jq->used_us += clock_mono_us(&clock_system) - began_us;
+    return rc == 0 ? 0 : fail(failure, code_of(error.fault), path, error.message);
+}
+
+int exec_jq(struct exec_task *task)
+{
+    return run(task->jq, task->node->jq_path, task->node->jq, task->values->input.text,
+               task->max_value_bytes, task->output, &task->failure);
+}
+
+/* --- conditions --- */
+
+static int run_condition(void *context, const char *path, struct slice program, struct slice input,
+                         struct arena *arena, struct slice *value, struct graph_failure *failure)
+{
+    struct buf out;
+    buf_init(&out, CONDITION_BYTES);
+    int rc = run(context, path, program, input, CONDITION_BYTES, &out, failure);
+    *value = rc == 0 ? arena_copy(arena, buf_slice(&out)) : SLICE_NONE;
+    if (rc == 0 && !value->ptr)
+        rc = fail(failure, "expression_cost", path, "out of memory");
+    buf_free(&out);
+    return rc;
+}
+
+struct graph_jq exec_conditions(struct exec_jq *jq)
+{
+    return (struct graph_jq){.run = run_condition, .context = jq};
 }
 
 /* --- checking --- */

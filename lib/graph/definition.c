@@ -169,10 +169,8 @@ static int check_field(struct compiler *c, const struct field *field, struct jso
         return 0;
     bool built = field->flags & FIELD_BUILT;
     bool text = json_type(value) == JSON_STRING;
-    if (!built || (field->flags & FIELD_STRING_ONLY && !text)) {
+    if (!built)
         not_supported(c, value, path);
-        built = false;
-    }
     if (text && field->choices != CHOICES_NONE && !check_choice(c, field, value, path))
         return 0;
     *slot = value;

@@ -71,8 +71,6 @@ static int read_edge(struct compiler *c, struct edge_draft *draft, struct json_r
         return -1;
     draft->conditional = json_present(json_member(ref, SLICE("condition")));
     draft->condition = FIELD_VALUE(&fields, EDGE, CONDITION);
-    if (json_present(draft->condition) && json_type(draft->condition) != JSON_STRING)
-        draft->condition = JSON_NONE; /* refused by its row */
     if (draft->from == NO_NODE || draft->to == NO_NODE)
         c->edges_unclear = true;
     return 0;

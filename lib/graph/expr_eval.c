@@ -1,6 +1,7 @@
 /* expr_eval: an expression over the values of one execution. Only what the program names is parsed
  * and built. */
 #include "base/json.h"
+#include "base/utf8.h"
 #include "graph/expr.h"
 #include <stdio.h>
 
@@ -171,10 +172,36 @@ int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, 
     return 0;
 }
 
+struct slice graph_expr_source(const struct graph_expr *expr)
+{
+    return expr->program ? cel_source(expr->program) : expr->jq;
+}
+
+static int jq_holds(const struct graph_expr *expr, const struct graph_values *values,
+                    struct arena *arena, bool *holds, struct graph_failure *failure)
+{
+    struct slice value;
+    const struct slice input = expr->jq_of_input ? values->input.text : values->output.text;
+    if (!values->jq)
+        return failure_set(failure, "internal", "%s: there is no jq here", expr->path);
+    if (values->jq->run(values->jq->context, expr->path, expr->jq, input, arena, &value, failure) !=
+        0)
+        return -1;
+    *holds = slice_eq_str(value, "true");
+    if (*holds || slice_eq_str(value, "false"))
+        return 0;
+    const struct slice cut = utf8_cut(value, 80);
+    return failure_set(failure, "expression",
+                       "%s: a condition is true or false, and this one is %.*s%s", expr->path,
+                       SLICE_ARG(cut), cut.len < value.len ? "…" : "");
+}
+
 int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                      struct arena *arena, bool *holds, struct graph_failure *failure)
 {
     struct cel_value value = cel_null();
+    if (!expr->program)
+        return jq_holds(expr, values, arena, holds, failure);
     if (graph_expr_eval(expr, values, arena, &value, failure) != 0)
         return -1;
     if (value.kind != CEL_BOOL)

@@ -23,10 +23,9 @@
 
 #define FIELD_BUILT 1u /* works; else known and refused */
 #define FIELD_REQUIRED 2u
-#define FIELD_APART 4u       /* its content is read by a pass of its own */
-#define FIELD_STRING_ONLY 8u /* of what is built, only the string form */
-#define FIELD_IS_NODE_ID 16u /* its strings are ids of nodes */
-#define FIELD_ONE_OF 32u     /* exactly one of those rows of its context must be there */
+#define FIELD_APART 4u      /* its content is read by a pass of its own */
+#define FIELD_IS_NODE_ID 8u /* its strings are ids of nodes */
+#define FIELD_ONE_OF 16u    /* exactly one of those rows of its context must be there */
 
 #define NODE_ID_BYTES 128 /* a letter or '_', then letters, digits, '_' and '-' */
 

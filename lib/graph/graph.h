@@ -117,16 +117,21 @@ enum graph_strategy {
 };
 const char *aggregate_strategy_name(enum graph_strategy strategy);
 
-/* A compiled expression and what it reads. */
+/* A compiled expression and what it reads; or a condition in jq, which reads the output (`when`: the
+ * input) alone. */
 struct graph_expr {
-    const struct cel_program *program;
-    const uint32_t *reference_nodes; /* parallel to cel_references(): node index of each ctx.N */
-    const char *path;                /* "edges[0].condition", for messages */
-    struct json_position position;   /* of its string in the source */
-    const struct graph_expr *next;   /* of all that were compiled with the graph */
+    const struct cel_program *program; /* NULL: jq */
+    struct slice jq;                   /* the program, or ptr NULL */
+    bool jq_of_input;                  /* `when` */
+    const uint32_t *reference_nodes;   /* parallel to cel_references(): node index of each ctx.N */
+    const char *path;                  /* "edges[0].condition", for messages */
+    struct json_position position;     /* of its string in the source */
+    const struct graph_expr *next;     /* of all that were compiled with the graph */
 };
 
-/* Evaluates with this layer's names. 0, or -1 with code `expression`, `expression_cost` or `type`
+/* Its text, as written. */
+struct slice graph_expr_source(const struct graph_expr *expr);
+/* Evaluates with this layer's names; none in jq. 0, or -1 with code `expression`, `expression_cost` or `type`
  * and a message that begins with the path. */
 MUSTCHECK int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values,
                               struct arena *arena, struct cel_value *value,

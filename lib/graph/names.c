@@ -124,17 +124,17 @@ static int compile_expression(struct scope *scope, struct json_ref string, const
     return text.ptr ? expr_compile(scope, string, 0, text, path, expr) : -1;
 }
 
-/* Nothing in it is a name of ours. */
-static int keep_jq(struct compiler *c, struct json_ref string, struct graph_node *node,
-                   const struct path *path)
+/* A program in jq; nothing in it is a name of ours. */
+static int keep_jq(struct compiler *c, struct json_ref string, const struct path *path,
+                   struct slice *program, const char **where)
 {
     struct slice text = json_string(string, &c->scratch);
     struct graph_problem problem;
-    node->jq = text.ptr ? arena_copy(c->arena, text) : SLICE_NONE;
-    node->jq_path = path_text(path, c->arena);
-    if (!node->jq.ptr || !node->jq_path)
+    *program = text.ptr ? arena_copy(c->arena, text) : SLICE_NONE;
+    *where = path_text(path, c->arena);
+    if (!program->ptr || !*where)
         return -1;
-    if (c->checks && c->checks->jq && !c->checks->jq(c->checks->context, node->jq, &problem))
+    if (c->checks && c->checks->jq && !c->checks->jq(c->checks->context, *program, &problem))
         report(c, FINDING_ERROR, places_in_string(&c->places, string, problem.offset), path, "%s",
                problem.message);
     return 0;
@@ -170,12 +170,40 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     if (json_present(draft->template) &&
         binding_compile(scope, draft->template, &template, &node->template) != 0)
         return -1;
-    return json_present(draft->jq) ? keep_jq(scope->c, draft->jq, node, &jq) : 0;
+    return json_present(draft->jq) ? keep_jq(scope->c, draft->jq, &jq, &node->jq, &node->jq_path)
+                                   : 0;
+}
+
+/* {"type": "jq", "expression": …} */
+static int jq_condition(struct scope *scope, struct json_ref ref, const struct path *place,
+                        const struct graph_expr **condition)
+{
+    struct compiler *c = scope->c;
+    struct json_ref type = json_member(ref, SLICE("type"));
+    struct json_ref text = json_member(ref, SLICE("expression"));
+    struct path path = path_key(place, SLICE("expression"));
+    if (!json_present(type) || json_type(type) != JSON_STRING || !json_string_eq(type, SLICE("jq")))
+        return 0; /* refused by its row */
+    if (!json_present(text)) {
+        report_error(c, ref, place, "expression is missing: the program in jq");
+        return 0;
+    }
+    if (json_type(text) != JSON_STRING)
+        return 0;
+    struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
+    if (!expr || keep_jq(c, text, &path, &expr->jq, &expr->path) != 0)
+        return -1;
+    expr->jq_of_input = scope->site != SITE_CONDITION;
+    expr->position = places_position(&c->places, text);
+    *condition = expr;
+    return 0;
 }
 
 static int compile_condition(struct scope *scope, struct json_ref ref, const struct path *place,
                              const struct graph_expr **condition)
 {
+    if (json_present(ref) && json_type(ref) == JSON_OBJECT)
+        return jq_condition(scope, ref, place, condition);
     if (!json_present(ref) || json_type(ref) != JSON_STRING)
         return 0; /* none, or refused by its row */
     if (compile_expression(scope, ref, place, condition) != 0)

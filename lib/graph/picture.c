@@ -70,10 +70,10 @@ static struct slice route_label(const struct graph_node *node, const struct grap
     switch (route->kind) {
     case ROUTE_EDGE:
         if (route->condition)
-            return cel_source(route->condition->program);
+            return graph_expr_source(route->condition);
         return node->routing == ROUTING_EXCLUSIVE ? SLICE("else") : SLICE_NONE;
     case ROUTE_RULE:
-        return cel_source(node->rules[route->rule]->program);
+        return graph_expr_source(node->rules[route->rule]);
     case ROUTE_DEFAULT:
         return SLICE("else");
     case ROUTE_BREAK:
@@ -117,7 +117,7 @@ static void dot_back(const struct graph *graph, const struct graph_loop *loop, s
     buf_str(out, "\" -> \"");
     dot_text(out, graph->nodes[loop->head].id);
     buf_str(out, "\" [style=dashed, constraint=false, label=\"");
-    dot_text(out, cel_source(loop->condition->program));
+    dot_text(out, graph_expr_source(loop->condition));
     buf_str(out, "\"];\n");
 }
 
@@ -236,7 +236,7 @@ static void json_edge(const struct graph *graph, const struct graph_node *node, 
         const struct graph_expr *condition = node->routes[at].condition;
         buf_str(out, glue);
         if (condition)
-            json_write_string(out, cel_source(condition->program));
+            json_write_string(out, graph_expr_source(condition));
         else
             buf_str(out, "null");
         glue = ",";

@@ -39,7 +39,7 @@ static bool built(const struct field *field) { return field->flags & FIELD_BUILT
 
 static bool takes_objects(const struct field *field)
 {
-    return !(field->flags & FIELD_STRING_ONLY) && field->kinds & (KIND_OBJECT | KIND_LIST);
+    return field->kinds & (KIND_OBJECT | KIND_LIST);
 }
 
 static enum field_context type_config(enum node_type type) { return config_context(type, true); }
@@ -177,7 +177,7 @@ static void write_kind(struct buf *out, const struct field *field, unsigned kind
 
 static void write_field(struct buf *out, const struct field *field)
 {
-    const unsigned kinds = field->flags & FIELD_STRING_ONLY ? KIND_STRING : field->kinds;
+    const unsigned kinds = field->kinds;
     const bool several = (kinds & (kinds - 1)) != 0;
     bool first = true;
     buf_str(out, several ? "{\"anyOf\":[" : "");

@@ -144,7 +144,7 @@ int graph_schema_check(const struct schema *schema, struct graph_text *value, co
         return failure_set(failure, value->out_of_memory ? "too_large" : "internal",
                            "%s: the value cannot be read", what);
     schema_report_init(&report, arena, SHOWN_MOST);
-    switch (schema_check(schema, ref, NULL, &report)) {
+    switch (schema_validate(schema, ref, NULL, &report)) {
     case SCHEMA_FITS:
         return 0;
     case SCHEMA_DIFFERS:

@@ -33,6 +33,16 @@ struct graph_output {
     struct graph_text output;
 };
 
+struct graph_failure;
+
+/* How programs in jq are run, by those above this layer: on a JSON text, to one value, whose text is
+ * put into the arena. -1 with failure, whose message begins with the path. */
+struct graph_jq {
+    int (*run)(void *context, const char *path, struct slice program, struct slice input,
+               struct arena *arena, struct slice *value, struct graph_failure *failure);
+    void *context;
+};
+
 struct graph_values {
     struct graph_text input;
     struct graph_text context;    /* the run's input */
@@ -44,7 +54,8 @@ struct graph_values {
     struct graph_text inputs; /* of an aggregate: a list */
     struct cel_value value;   /* of a filter: the item at hand */
     int64_t index;
-    int64_t iteration; /* of the innermost loop; 0 outside loops */
+    int64_t iteration;         /* of the innermost loop; 0 outside loops */
+    const struct graph_jq *jq; /* NULL: conditions in jq fail with `internal` */
 };
 
 /* A parsed view; reads the text at the first call. -1 when the text is no JSON (an error of ours:

@@ -33,29 +33,33 @@ struct routes {
  * *always says whether one always holds. */
 static int exclusive(struct compiler *c, const struct routes *routes, bool *always)
 {
-    struct strmap texts;
+    struct strmap cel_texts, jq_texts;
     uint32_t certain = NO_NODE;
     int rc = 0;
-    strmap_init(&texts);
+    strmap_init(&cel_texts);
+    strmap_init(&jq_texts);
     for (uint32_t i = 0; i < routes->count && rc == 0; i++) {
         const uint32_t draft = routes->drafts[i];
         if (!routes->list[i].condition)
             continue;
-        struct slice text = trimmed(cel_source(routes->list[i].condition->program));
-        const struct edge_draft *same = strmap_get(&texts, text);
+        const struct graph_expr *condition = routes->list[i].condition;
+        struct slice text = trimmed(graph_expr_source(condition));
+        struct strmap *texts = condition->program ? &cel_texts : &jq_texts;
+        const struct edge_draft *same = strmap_get(texts, text);
         if (certain != NO_NODE)
             warn_route(c, draft, certain, "its condition always holds");
         else if (same)
             warn_route(c, draft, (uint32_t)(same - c->edges), "it has the same condition");
         else
-            rc = strmap_put(&texts, text, &c->edges[draft]);
+            rc = strmap_put(texts, text, &c->edges[draft]);
         if (certain == NO_NODE && slice_eq_str(text, "true"))
             certain = draft;
     }
     for (uint32_t i = 0; i < routes->count && certain != NO_NODE; i++)
         if (routes->list[i].kind == ROUTE_EDGE && !c->edges[routes->drafts[i]].conditional)
             warn_route(c, routes->drafts[i], certain, "its condition always holds");
-    strmap_free(&texts);
+    strmap_free(&cel_texts);
+    strmap_free(&jq_texts);
     *always = certain != NO_NODE;
     return rc;
 }

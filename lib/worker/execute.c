@@ -206,8 +206,7 @@ static int execute_node(struct run *run)
                              .started_us = run->started_us,
                              .now_us = run->by->now_us(run->by->context),
                              .max_value_bytes = run->by->max_value_bytes,
-                             .jq = run->by->jq,
-                             .jq_time_ms = run->by->jq_time_ms,
+                             .jq = &run->jq,
                              .output = run->by->scratch};
     run->by->scratch->cap_bytes = run->by->max_value_bytes;
     struct slice natural = natural_input(run);
@@ -393,6 +392,9 @@ int execute_token(const struct execution *execution, struct token *token)
         .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
     if (is_continuation(token))
         return continuation(execution, token);
+    run.jq = (struct exec_jq){.jq = execution->jq, .time_ms = execution->jq_time_ms};
+    run.conditions = exec_conditions(&run.jq);
+    run.values.jq = &run.conditions;
     return execute(&run) == 0 ? 0 : handle_failure(&run);
 }
 

@@ -22,8 +22,8 @@ struct execution {
     struct call_queues queues;
     struct slice consumer;
     size_t max_value_bytes;
-    struct jq *jq; /* see exec/exec.h; may be NULL */
-    int64_t jq_time_ms;
+    struct jq *jq;                    /* NULL: programs in jq fail */
+    int64_t jq_time_ms;               /* of one execution */
     struct buf *scratch;              /* the caller's, used during the call */
     int64_t (*now_us)(void *context); /* Redis' clock */
     void *context;

@@ -37,7 +37,7 @@ static void add_reason(struct planner *p, const struct graph_route *route,
                        const struct graph_expr *condition)
 {
     const struct graph_node *to = &p->graph->nodes[p->node->edges[route->edge].to];
-    struct slice source = utf8_cut(cel_source(condition->program), REASON_MAX_BYTES);
+    struct slice source = utf8_cut(graph_expr_source(condition), REASON_MAX_BYTES);
     if (p->reason.len > REASON_MAX_BYTES)
         return;
     if (p->reason.len > 0)
@@ -124,7 +124,7 @@ static int decide_rules(struct planner *p)
             continue;
         (void)take_kind(p, ROUTE_RULE, i);
         buf_printf(&p->reason, "rule %u: ", i + 1);
-        buf_slice_append(&p->reason, utf8_cut(cel_source(condition->program), REASON_MAX_BYTES));
+        buf_slice_append(&p->reason, utf8_cut(graph_expr_source(condition), REASON_MAX_BYTES));
         return 0;
     }
     buf_str(&p->reason, take_kind(p, ROUTE_DEFAULT, 0) > 0

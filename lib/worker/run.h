@@ -2,6 +2,7 @@
 #ifndef TROUPE_WORKER_RUN_H
 #define TROUPE_WORKER_RUN_H
 
+#include "exec/exec.h"
 #include "worker/execute.h"
 
 /* Beside the values themselves: the status, times and names around them. */
@@ -17,6 +18,8 @@ struct run {
     int64_t started_us;
     bool resumed; /* it waited, and began earlier */
     bool routing; /* what failed was the choice of its edges */
+    struct exec_jq jq;
+    struct graph_jq conditions; /* by jq; values has its address */
     struct graph_failure failure;
 };
 

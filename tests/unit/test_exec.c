@@ -130,6 +130,7 @@ static struct outcome run(const struct graph *graph, const char *input)
     struct buf output;
     struct graph_values values = {.context = {.text = slice_str(input)}};
     struct outcome outcome = {0};
+    struct exec_jq by_jq = {.jq = jq, .time_ms = 200};
     arena_init(&arena, 1 << 20);
     buf_init(&output, 0);
     struct exec_task task = {.node = &graph->nodes[0],
@@ -138,8 +139,7 @@ static struct outcome run(const struct graph *graph, const char *input)
                              .run_id = SLICE("r"),
                              .attempt = 2,
                              .max_value_bytes = MAX_VALUE,
-                             .jq = jq,
-                             .jq_time_ms = 200,
+                             .jq = &by_jq,
                              .output = &output};
     outcome.rc = exec_resolve_input(&task, slice_str(input));
     if (outcome.rc == 0)
@@ -186,6 +186,28 @@ static void nothing_without_jq(void **state)
     assert_int_equal(outcome.rc, -1);
     assert_string_equal(outcome.failure.code, "internal");
     graph_release(graph);
+}
+
+/* The programs of one execution share its time. */
+static void conditions_share_the_time(void **state)
+{
+    struct arena arena;
+    struct slice value;
+    struct graph_failure failure;
+    struct exec_jq by_jq = {.jq = jq, .time_ms = 300};
+    const struct graph_jq conditions = exec_conditions(&by_jq);
+    int rc = 0, held = 0;
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    for (; rc == 0 && held < 1000000; held += rc == 0)
+        rc = conditions.run(conditions.context, "here", SLICE("[range(1000)] | length == 1000"),
+                            SLICE("1"), &arena, &value, &failure);
+    assert_int_equal(rc, -1);
+    assert_true(held > 1);
+    assert_string_equal(failure.code, "expression_cost");
+    assert_memory_equal(failure.message, "here: the program", 17);
+    assert_true(by_jq.used_us / 1000 >= 299);
+    arena_free(&arena);
 }
 
 /* What the compiler says is where the program is wrong; without the checks it says nothing. */
@@ -256,9 +278,9 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes_do_what_they_should), cmocka_unit_test(nothing_without_jq),
-        cmocka_unit_test(programs_are_checked),      cmocka_unit_test(a_check_that_cannot_be_made),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(nodes_do_what_they_should),   cmocka_unit_test(nothing_without_jq),
+        cmocka_unit_test(conditions_share_the_time),   cmocka_unit_test(programs_are_checked),
+        cmocka_unit_test(a_check_that_cannot_be_made), cmocka_unit_test(every_allocation_may_fail),
     };
     struct err err = ERR_INIT;
     log_setup("test_exec", LOG_WARN);
