@@ -157,7 +157,8 @@ class RandomExpression:
         return self.pick(
             lambda: self.binary(["+", "-", "*", "/", "%"], "int", depth),
             lambda: self.binary(["+", "-", "*"], "int", depth),
-            lambda: "-(%s)" % self.expression("int", depth), lambda: "-(-(-9223372036854775808))" if self.rnd.random() < .1 else self.element("int", depth),
+            lambda: "-(%s)" % self.expression("int", depth),
+            lambda: "-(-(%d))" % -2**63 if self.rnd.random() < .1 else self.element("int", depth),
             lambda: "size(%s)" % self.expression(self.rnd.choice(["string", "bytes", "list int", "map int"]), depth),
             lambda: "%s.size()" % self.expression(self.rnd.choice(["string", "list string", "map int"]), depth),
             lambda: "int(%s)" % self.expression(self.rnd.choice(["double", "uint", "int", "timestamp"]), depth),

@@ -74,7 +74,7 @@ def second():
         os.makedirs(packages, exist_ok=True)
         try:
             done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save",
-                                   "--prefix", packages, PACKAGE], stdin=subprocess.DEVNULL,
+                                   "--fetch-retries=1", "--prefix", packages, PACKAGE], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         except subprocess.TimeoutExpired:
             pytest.skip("left out: npm did not install %s within 60 s" % PACKAGE)
