@@ -31,6 +31,14 @@ static void on_debug(void *context, jv message)
     jv_free(message);
 }
 
+/* `input` has nothing to read. libjq does not initialise the callback that it calls for it. */
+static jv on_input(jq_state *state, void *context)
+{
+    (void)state;
+    (void)context;
+    return jv_invalid();
+}
+
 static jq_state *compile(const struct programs *programs, const char *text,
                          struct complaint *complaint)
 {
@@ -41,6 +49,7 @@ static jq_state *compile(const struct programs *programs, const char *text,
     jq_set_nomem_handler(state, programs->out_of_memory, NULL);
     jq_set_error_cb(state, on_complaint, complaint);
     jq_set_debug_cb(state, on_debug, NULL);
+    jq_set_input_cb(state, on_input, NULL);
     /* Nowhere to look for modules. */
     jq_set_attr(state, jv_string("JQ_LIBRARY_PATH"), jv_array());
     if (!jq_compile(state, text)) {

@@ -89,6 +89,9 @@ static void test_values(void **state)
     gives(f, ".", "[0.1, 1.50, 2.0, 1e3, 1e300, -0.5, 1e17]", "[0.1,1.5,2,1000,1e+300,-0.5,1e+17]");
     gives(f, ".[0]", "[\"\\u0000 \\u20ac \\\" \\n\", 1]", "\"\\u0000 € \\\" \\n\"");
     gives(f, "[inputs]", "1", "[]");
+    gives(f, "debug | stderr | . + 1", "1", "2");
+    fails(f, "input_filename, input_line_number", "1", JQ_FAULT_EXPRESSION,
+          "Unknown input line number");
     gives(f, "test(\"^a+$\")", "\"aaa\"", "true");
     gives(f, "strftime(\"%Y-%m-%d\")", "0", "\"1970-01-01\"");
     gives(f, "", "7", "7");
@@ -531,6 +534,48 @@ static void test_dies_with_its_parent(void **state)
     (void)close(report[1]);
 }
 
+/* A parent that stands still watches no clock: the child's own limit ends it. Some seconds. */
+static void test_processor_time(void **state)
+{
+    struct fixture *f = *state;
+    struct jq_stats stats;
+    int report[2], status;
+    pid_t child = 0;
+    assert_int_equal(pipe(report), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    const pid_t parent = fork();
+    assert_true(parent >= 0);
+    if (parent == 0) {
+        if (run(f, ".", "1") != 0)
+            _exit(1);
+        jq_stats(f->jq, &stats);
+        child = (pid_t)stats.child_pid;
+        if (write(report[1], &child, sizeof(child)) != (ssize_t)sizeof(child))
+            _exit(2);
+        const struct jq_limits limits = {.time_ms = 900};
+        const int rc =
+            jq_run(f->jq, SLICE("last(repeat(1))"), SLICE("1"), &limits, &f->out, &f->error);
+        _exit(rc == -1 ? 0 : 3);
+    }
+    assert_int_equal(read(report[0], &child, sizeof(child)), sizeof(child));
+    const long before = ticks(child);
+    while (ticks(child) < before + 2)
+        (void)usleep(1000);
+    assert_int_equal(kill(parent, SIGSTOP), 0);
+    /* Dead, and not reaped while its parent is stopped. */
+    char state_line[64] = "";
+    for (int i = 0; i < 30000 && state_line[0] != 'Z'; i++) {
+        (void)usleep(1000);
+        status_line(child, "State:\t", state_line, sizeof(state_line));
+    }
+    assert_int_equal(state_line[0], 'Z');
+    assert_int_equal(kill(parent, SIGCONT), 0);
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_int_equal(status, 0);
+    (void)close(report[0]);
+    (void)close(report[1]);
+}
+
 static void test_no_helper(void **state)
 {
     struct fixture *f = *state;
@@ -625,6 +670,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_while_it_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dies_with_its_parent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_processor_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_helper, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cache, setup, teardown),
