@@ -155,6 +155,11 @@ MUSTCHECK int schemas_pass(struct compiler *c);
 MUSTCHECK int frames_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);
 
+/* A schema of the definition, compiled and kept with the graph. NULL when there is none, or it is wrong,
+ * which is reported. -1 without memory. */
+MUSTCHECK int schema_keep(struct compiler *c, struct json_ref ref, const struct path *path,
+                          const struct schema **out);
+
 /* True when there is a path from one node to the other; only without cycles. -1 without memory. */
 MUSTCHECK int reach_has(struct compiler *c, uint32_t from, uint32_t to, bool *has);
 /* Whether the node has certainly run or been skipped when the reader runs. */

@@ -174,14 +174,16 @@ int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, 
 
 struct slice graph_expr_source(const struct graph_expr *expr)
 {
-    return expr->program ? cel_source(expr->program) : expr->jq;
+    return expr->program  ? cel_source(expr->program)
+           : expr->schema ? SLICE("it fits the schema")
+                          : expr->jq;
 }
 
 static int jq_holds(const struct graph_expr *expr, const struct graph_values *values,
                     struct arena *arena, bool *holds, struct graph_failure *failure)
 {
     struct slice value;
-    const struct slice input = expr->jq_of_input ? values->input.text : values->output.text;
+    const struct slice input = expr->of_input ? values->input.text : values->output.text;
     if (!values->jq)
         return failure_set(failure, "internal", "%s: there is no jq here", expr->path);
     if (values->jq->run(values->jq->context, expr->path, expr->jq, input, arena, &value, failure) !=
@@ -200,6 +202,9 @@ int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                      struct arena *arena, bool *holds, struct graph_failure *failure)
 {
     struct cel_value value = cel_null();
+    if (expr->schema)
+        return graph_schema_fits(expr->schema, expr->of_input ? &values->input : &values->output,
+                                 expr->path, arena, holds, failure);
     if (!expr->program)
         return jq_holds(expr, values, arena, holds, failure);
     if (graph_expr_eval(expr, values, arena, &value, failure) != 0)

@@ -33,8 +33,8 @@ static void destroy(struct graph *graph)
     struct arena arena = graph->arena;
     for (const struct graph_expr *expr = graph->expressions; expr; expr = expr->next)
         cel_program_release(expr->program);
-    for (uint32_t i = 0; i < graph->schema_count; i++)
-        schema_free(graph->schemas[i]);
+    for (const struct graph_schemas *at = graph->schemas; at; at = at->next)
+        schema_free(at->schema);
     strmap_free(&graph->ids);
     arena_free(&arena);
 }

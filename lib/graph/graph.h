@@ -117,12 +117,13 @@ enum graph_strategy {
 };
 const char *aggregate_strategy_name(enum graph_strategy strategy);
 
-/* A compiled expression and what it reads; or a condition in jq, which reads the output (`when`: the
- * input) alone. */
+/* A compiled expression and what it reads; or a condition in jq or a schema, which read the output
+ * (`when`: the input) alone. */
 struct graph_expr {
-    const struct cel_program *program; /* NULL: jq */
+    const struct cel_program *program; /* NULL: jq or a schema */
     struct slice jq;                   /* the program, or ptr NULL */
-    bool jq_of_input;                  /* `when` */
+    const struct schema *schema;       /* a condition that holds when the value fits, or NULL */
+    bool of_input;                     /* jq and schemas: `when` */
     const uint32_t *reference_nodes;   /* parallel to cel_references(): node index of each ctx.N */
     const char *path;                  /* "edges[0].condition", for messages */
     struct json_position position;     /* of its string in the source */
@@ -268,6 +269,12 @@ struct graph_node {
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 
+/* What is to be given back with the graph. */
+struct graph_schemas {
+    struct schema *schema;
+    const struct graph_schemas *next;
+};
+
 struct graph {
     uint32_t references; /* atomic */
     struct arena arena;
@@ -293,8 +300,7 @@ struct graph {
     bool output_reads_run;
     const struct schema *input_schema, *output_schema; /* of the run, or NULL */
     const struct graph_expr *expressions; /* all, by `next`: what is to be given back */
-    struct schema **schemas;              /* the same */
-    uint32_t schema_count;
+    const struct graph_schemas *schemas;  /* the same */
 };
 
 /* Limits of a definition's source. */
@@ -398,6 +404,10 @@ void graph_scope_show(const struct graph *graph, struct slice scope, struct buf 
 MUSTCHECK int graph_schema_check(const struct schema *schema, struct graph_text *value,
                                  const char *what, struct arena *arena,
                                  struct graph_failure *failure);
+/* The same for a condition: a misfit is no failure. */
+MUSTCHECK int graph_schema_fits(const struct schema *schema, struct graph_text *value,
+                                const char *what, struct arena *arena, bool *fits,
+                                struct graph_failure *failure);
 /* Whether the run has a last token that makes its output. */
 static inline bool graph_makes_output(const struct graph *graph)
 {

@@ -174,16 +174,45 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
                                    : 0;
 }
 
-/* {"type": "jq", "expression": …} */
-static int jq_condition(struct scope *scope, struct json_ref ref, const struct path *place,
-                        const struct graph_expr **condition)
+/* {"type": "schema", "schema": {…}} */
+static int schema_condition(struct scope *scope, struct json_ref ref, const struct path *place,
+                            const struct graph_expr **condition)
+{
+    struct compiler *c = scope->c;
+    struct json_ref schema = json_member(ref, SLICE("schema"));
+    struct path path = path_key(place, SLICE("schema"));
+    if (!json_present(schema)) {
+        report_error(c, ref, place, "schema is missing: what the value must fit");
+        return 0;
+    }
+    if (json_present(json_member(ref, SLICE("expression"))))
+        report_error(c, ref, place, "a condition by schema has a schema and no expression");
+    struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
+    if (!expr || schema_keep(c, schema, &path, &expr->schema) != 0)
+        return -1;
+    expr->path = path_text(&path, c->arena);
+    expr->of_input = scope->site != SITE_CONDITION;
+    expr->position = places_position(&c->places, schema);
+    *condition = expr->schema ? expr : NULL;
+    return expr->path ? 0 : -1;
+}
+
+/* {"type": "jq", "expression": …}, or a schema */
+static int object_condition(struct scope *scope, struct json_ref ref, const struct path *place,
+                            const struct graph_expr **condition)
 {
     struct compiler *c = scope->c;
     struct json_ref type = json_member(ref, SLICE("type"));
     struct json_ref text = json_member(ref, SLICE("expression"));
     struct path path = path_key(place, SLICE("expression"));
-    if (!json_present(type) || json_type(type) != JSON_STRING || !json_string_eq(type, SLICE("jq")))
+    if (!json_present(type) || json_type(type) != JSON_STRING)
         return 0; /* refused by its row */
+    if (json_string_eq(type, SLICE("schema")))
+        return schema_condition(scope, ref, place, condition);
+    if (!json_string_eq(type, SLICE("jq")))
+        return 0;
+    if (json_present(json_member(ref, SLICE("schema"))))
+        report_error(c, ref, place, "a condition in jq has an expression and no schema");
     if (!json_present(text)) {
         report_error(c, ref, place, "expression is missing: the program in jq");
         return 0;
@@ -193,7 +222,7 @@ static int jq_condition(struct scope *scope, struct json_ref ref, const struct p
     struct graph_expr *expr = arena_zalloc(c->arena, sizeof(*expr));
     if (!expr || keep_jq(c, text, &path, &expr->jq, &expr->path) != 0)
         return -1;
-    expr->jq_of_input = scope->site != SITE_CONDITION;
+    expr->of_input = scope->site != SITE_CONDITION;
     expr->position = places_position(&c->places, text);
     *condition = expr;
     return 0;
@@ -203,7 +232,7 @@ static int compile_condition(struct scope *scope, struct json_ref ref, const str
                              const struct graph_expr **condition)
 {
     if (json_present(ref) && json_type(ref) == JSON_OBJECT)
-        return jq_condition(scope, ref, place, condition);
+        return object_condition(scope, ref, place, condition);
     if (!json_present(ref) || json_type(ref) != JSON_STRING)
         return 0; /* none, or refused by its row */
     if (compile_expression(scope, ref, place, condition) != 0)

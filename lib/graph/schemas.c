@@ -24,32 +24,23 @@ static int note_problems(struct compiler *c, const struct schema_report *report,
     return 0;
 }
 
-static int compile_one(struct compiler *c, struct json_ref ref, const struct path *path,
-                       const struct schema **out)
+int schema_keep(struct compiler *c, struct json_ref ref, const struct path *path,
+                const struct schema **out)
 {
     struct schema_report report;
     if (!json_present(ref) || json_type(ref) != JSON_OBJECT)
         return 0; /* none, or refused by its row */
     schema_report_init(&report, &c->scratch, PROBLEMS_MOST);
-    struct schema *schema = schema_compile(ref, &report);
-    if (!schema)
+    struct graph_schemas *kept = arena_zalloc(c->arena, sizeof(*kept));
+    if (!kept)
+        return -1;
+    kept->schema = schema_compile(ref, &report);
+    if (!kept->schema)
         return report.out_of_memory ? -1 : note_problems(c, &report, path);
-    c->graph->schemas[c->graph->schema_count++] = schema;
-    *out = schema;
+    kept->next = c->graph->schemas;
+    c->graph->schemas = kept;
+    *out = kept->schema;
     return 0;
-}
-
-static uint32_t count_schemas(struct compiler *c, struct json_ref root)
-{
-    uint32_t count = json_present(json_member(root, SLICE("input_schema"))) +
-                     json_present(json_member(root, SLICE("output_schema")));
-    for (uint32_t i = 0; i < c->graph->node_count; i++) {
-        struct json_ref ref = c->nodes[i].ref;
-        if (json_present(ref) && json_type(ref) == JSON_OBJECT)
-            count += json_present(json_member(ref, SLICE("input_schema"))) +
-                     json_present(json_member(ref, SLICE("output_schema")));
-    }
-    return count;
 }
 
 static int of_object(struct compiler *c, struct json_ref ref, const struct path *path,
@@ -59,8 +50,8 @@ static int of_object(struct compiler *c, struct json_ref ref, const struct path 
     struct path out = path_key(path, SLICE("output_schema"));
     if (!json_present(ref) || json_type(ref) != JSON_OBJECT)
         return 0;
-    return compile_one(c, json_member(ref, SLICE("input_schema")), &in, input) != 0 ||
-                   compile_one(c, json_member(ref, SLICE("output_schema")), &out, output) != 0
+    return schema_keep(c, json_member(ref, SLICE("input_schema")), &in, input) != 0 ||
+                   schema_keep(c, json_member(ref, SLICE("output_schema")), &out, output) != 0
                ? -1
                : 0;
 }
@@ -102,12 +93,7 @@ static int form_output(struct compiler *c)
 int schemas_pass(struct compiler *c)
 {
     const struct json_ref root = json_root(&c->doc);
-    const uint32_t count = count_schemas(c, root);
-    if (count == 0)
-        return 0;
-    c->graph->schemas = arena_array(c->arena, count, sizeof(struct schema *));
-    if (!c->graph->schemas ||
-        of_object(c, root, NULL, &c->graph->input_schema, &c->graph->output_schema) != 0)
+    if (of_object(c, root, NULL, &c->graph->input_schema, &c->graph->output_schema) != 0)
         return -1;
     const struct path list = path_key(NULL, SLICE("nodes"));
     for (uint32_t i = 0; i < c->graph->node_count; i++) {
@@ -132,6 +118,24 @@ static void describe(const struct schema_report *report, const char *what,
     }
     if (report->more && len < MESSAGE_BYTES)
         (void)snprintf(message + len, MESSAGE_BYTES - len, "; and more");
+}
+
+int graph_schema_fits(const struct schema *schema, struct graph_text *value, const char *what,
+                      struct arena *arena, bool *fits, struct graph_failure *failure)
+{
+    struct schema_report report;
+    struct json_ref ref;
+    if (graph_text_ref(value, arena, &ref) != 0)
+        return failure_set(failure, value->out_of_memory ? "too_large" : "internal",
+                           "%s: the value cannot be read", what);
+    schema_report_init(&report, arena, 0);
+    const enum schema_verdict verdict = schema_validate(schema, ref, NULL, &report);
+    *fits = verdict == SCHEMA_FITS;
+    if (verdict == SCHEMA_LIMIT)
+        return failure_set(failure, "expression_cost",
+                           "%s: whether the value fits costs too much to decide", what);
+    return verdict == SCHEMA_MEMORY ? failure_set(failure, "too_large", "%s: out of memory", what)
+                                    : 0;
 }
 
 int graph_schema_check(const struct schema *schema, struct graph_text *value, const char *what,

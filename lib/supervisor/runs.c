@@ -48,7 +48,7 @@ void graphs_clear(struct graphs *graphs)
     strmap_init(&graphs->map);
 }
 
-struct graph *graphs_get(struct supervisor *s, struct slice digest, struct err *err)
+struct graph *supervisor_graph(struct supervisor *s, struct slice digest, struct err *err)
 {
     struct graph *graph = strmap_get(&s->graphs.map, digest);
     if (graph)
@@ -114,7 +114,7 @@ static struct run *add_run(struct supervisor *s, struct slice id, struct err *er
 int run_find_graph(struct supervisor *s, struct run *run, struct slice digest, struct err *err)
 {
     struct err why = ERR_INIT;
-    struct graph *graph = graphs_get(s, digest, &why);
+    struct graph *graph = supervisor_graph(s, digest, &why);
     if (graph) {
         graph_retain(graph);
         run->graph = graph;

@@ -12,7 +12,7 @@
 static int build(struct supervisor *s, const struct store_run *run, const struct partition *p,
                  struct command *command, struct err *err)
 {
-    struct graph *graph = graphs_get(s, run->digest, err);
+    struct graph *graph = supervisor_graph(s, run->digest, err);
     char version[DECIMAL_SIZE], submitted[DECIMAL_SIZE], deadline[DECIMAL_SIZE];
     struct buf run_json;
     if (!graph || publish_graph(s, graph, err) != 0)

@@ -188,7 +188,7 @@ MUSTCHECK int run_find_graph(struct supervisor *s, struct run *run, struct slice
 /* Sets `run` of all records. */
 MUSTCHECK int runs_of_batch(struct supervisor *s, struct err *err);
 /* A borrowed graph, from the cache or the record; NULL with err (ERR_NOT_FOUND, …). */
-struct graph *graphs_get(struct supervisor *s, struct slice digest, struct err *err);
+struct graph *supervisor_graph(struct supervisor *s, struct slice digest, struct err *err);
 void graphs_clear(struct graphs *graphs);
 
 /* --- expand.c --- */

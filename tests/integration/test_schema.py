@@ -130,7 +130,7 @@ MISTAKES = [
     node(loop=dict(LOOP, until="x")), node(type="loop"), config("loop", condition="true"),
     config("loop", max_iterations=3), node(when=True), node(when={"type": "jq"}),
     config("noop", inptu=1), config("noop", expression="1"), node(type="transform"),
-    config("transform"), config("transform", expression=1), config("transform", jq="."),
+    config("transform"), config("transform", expression=1), config("transform", jq=1),
     config("transform", expression="1", template=2), config("transform", transformation="upper"),
     config("transform", input=1), node(type="function"), config("function"),
     config("function", function_name="mine"), config("function", function_name=5),
