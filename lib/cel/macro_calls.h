@@ -10,8 +10,10 @@
 
 #include "cel/ast.h"
 
-#define CEL_INDEX_NAME "@index%u"
-#define CEL_ITERATION_NAME "@iteration%u.%u"
+#define CEL_INDEX_PREFIX "@index"
+#define CEL_INDEX_NAME CEL_INDEX_PREFIX "%u"
+#define CEL_ITERATION_PREFIX "@iteration"
+#define CEL_ITERATION_NAME CEL_ITERATION_PREFIX "%u.%u"
 #define CEL_MADE_NAME_SIZE 40
 
 /* Turns a METHOD into the MACRO (or NAME) that it is, if it is one: its arguments are changed. 0, or

@@ -3,7 +3,6 @@
 #include "cel/number_text.h"
 #include "cel/syntax.h"
 #include <math.h>
-#include <stdio.h>
 
 static void print_node(struct buf *buf, const struct cel_ast *node);
 
@@ -182,19 +181,16 @@ static void print_call(struct buf *buf, const struct cel_ast *node)
 /* Names that macros make of cel.index(0) and cel.iterVar(0, 1) begin with '@'. */
 static void print_name(struct buf *buf, struct slice name)
 {
-    unsigned first = 0;
-    unsigned second = 0;
-    char text[CEL_MADE_NAME_SIZE];
-    if (name.len == 0 || *name.ptr != '@' || name.len >= sizeof(text)) {
+    const char *dot = name.len > 0 ? memchr(name.ptr, '.', name.len) : NULL;
+    const size_t index = sizeof(CEL_INDEX_PREFIX) - 1;
+    const size_t iteration = sizeof(CEL_ITERATION_PREFIX) - 1;
+    if (name.len == 0 || *name.ptr != '@')
         buf_slice_append(buf, name);
-        return;
-    }
-    memcpy(text, name.ptr, name.len);
-    text[name.len] = '\0';
-    if (sscanf(text, CEL_INDEX_NAME, &first) == 1)
-        buf_printf(buf, "cel.index(%u)", first);
-    else if (sscanf(text, CEL_ITERATION_NAME, &first, &second) == 2)
-        buf_printf(buf, "cel.iterVar(%u, %u)", first, second);
+    else if (!dot)
+        buf_printf(buf, "cel.index(%.*s)", (int)(name.len - index), name.ptr + index);
+    else
+        buf_printf(buf, "cel.iterVar(%.*s, %.*s)", (int)(dot - name.ptr - (ptrdiff_t)iteration),
+                   name.ptr + iteration, (int)(name.ptr + name.len - dot - 1), dot + 1);
 }
 
 static void print_macro(struct buf *buf, const struct cel_ast *node)
