@@ -49,6 +49,7 @@ void help_write(FILE *out);
 void help_command_write(FILE *out, const struct cli_command *command);
 
 /* One per command, in the file of its name. */
+int cmd_bench(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_cel(struct cli *cli);
 int cmd_decisions(struct cli *cli);

@@ -35,7 +35,8 @@ static int store_all(struct cli *cli, struct store *store, const struct definiti
     buf_str(&out, cli->json ? "[" : "");
     for (uint32_t i = 0; i < count && status == 0; i++) {
         struct store_version version;
-        if (definition_deploy(cli, store, &definitions[i], &version, &err) != 0)
+        if (definition_deploy(cli, store, settings_string(&cli->settings, "redis-url"),
+                              &definitions[i], &version, &err) != 0)
             status = cli_fail(cli, &err);
         else
             write_version(cli, &out, &definitions[i], &version, i == 0);

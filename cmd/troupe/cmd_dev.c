@@ -32,9 +32,12 @@ static void welcome(const struct dev *dev)
     buf_free(&out);
 }
 
-static void block_signals(struct dev *dev)
+void dev_begin(struct dev *dev, struct cli *cli)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    dev->cli = cli;
+    dev->lock_fd = -1;
+    dev->begun_us = clock_mono_us(&clock_system);
     (void)sigemptyset(&dev->signals);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         (void)sigaddset(&dev->signals, numbers[i]);
@@ -65,11 +68,10 @@ int cmd_dev(struct cli *cli)
     struct dev *dev = calloc(1, sizeof(*dev));
     if (!dev)
         return cli_fail_with(cli, ERR_LIMIT, "not enough memory");
-    dev->cli = cli;
-    dev->lock_fd = -1;
-    dev->begun_us = clock_mono_us(&clock_system);
+    dev_begin(dev, cli);
+    dev->given_dir = settings_string(&cli->settings, "data");
+    dev->given_port = (int)settings_number(&cli->settings, "port");
     dev->worker_count = (uint32_t)settings_number(&cli->settings, "workers");
-    block_signals(dev);
     int status = 0;
     bool up = false;
     if (dev_find_programs(dev, &err) == 0 && dev_make_place(dev, &err) == 0)

@@ -172,7 +172,9 @@ static int find_workflow(struct request *request, const char *argument)
     int status = 0;
     if (is_file(argument)) {
         status = definition_for_deploy(cli, argument, &definition);
-        if (status == 0 && definition_deploy(cli, request->store, &definition, &version, &err) != 0)
+        if (status == 0 &&
+            definition_deploy(cli, request->store, settings_string(&cli->settings, "redis-url"),
+                              &definition, &version, &err) != 0)
             status = cli_fail(cli, &err);
         if (status == 0)
             name = definition.graph->name;

@@ -12,6 +12,14 @@ static const struct setting options_cancel[] = {
     OPTIONS_COMMON,
 };
 
+static const struct setting options_bench[] = {
+    OPTION("rounds", 0, SETTING_INT, "3", 1, 9, "N", "how often all of it"),
+    OPTION("percent", 0, SETTING_INT, "100", 1, 1000, "N", "of the usual loads"),
+    OPTION("workers", 0, SETTING_INT, "2", 1, 64, "N", "how many workers"),
+    OPTION_OUTPUT,
+    OPTIONS_COMMON,
+};
+
 static const struct setting options_cel[] = {
     OPTION("with", 0, SETTING_STRING, NULL, 0, 0, "JSON", "an object: its members are variables"),
     OPTION("cases", 0, SETTING_STRING, NULL, 0, 0, "FILE", "run the cases of a file"),
@@ -270,7 +278,16 @@ const struct cli_command cli_commands[] = {
      .least = 2,
      .most = 2,
      .run = cmd_import},
-    NOT_YET("bench", "...", "measure"),
+    {.name = "bench",
+     .synopsis = "[--rounds N] [--percent N] [--workers N]",
+     .summary = "measure how fast troupe is here",
+     .details =
+         "Private Redis and Postgres; the limit of Redis itself, chains, fans, single nodes and\n"
+         "mixed runs take turns; medians. Time ends when Postgres has everything.",
+     .examples = "troupe bench\n"
+                 "troupe bench --percent 10 -o json\n",
+     OPTIONS(options_bench),
+     .run = cmd_bench},
 };
 
 const uint32_t cli_command_count = ARRAY_LEN(cli_commands);

@@ -163,14 +163,14 @@ int definition_for_deploy(struct cli *cli, const char *path, struct definition *
 
 /* --- deploying --- */
 
-static int publish(struct cli *cli, const struct graph *graph, int64_t version, struct err *err)
+static int publish(const char *redis_url, const struct graph *graph, int64_t version,
+                   struct err *err)
 {
     const struct publication item = {.name = graph->name,
                                      .digest = slice_str(graph->digest),
                                      .version = version,
                                      .latest = true};
-    struct redis *redis =
-        redis_new(settings_string(&cli->settings, "redis-url"), REDIS_TIMEOUT_MS, err);
+    struct redis *redis = redis_new(redis_url, REDIS_TIMEOUT_MS, err);
     if (!redis)
         return -1;
     int result = publish_canonical(redis, item.digest, graph->canonical, err);
@@ -180,13 +180,14 @@ static int publish(struct cli *cli, const struct graph *graph, int64_t version, 
     return result;
 }
 
-int definition_deploy(struct cli *cli, struct store *store, const struct definition *definition,
-                      struct store_version *version, struct err *err)
+int definition_deploy(struct cli *cli, struct store *store, const char *redis_url,
+                      const struct definition *definition, struct store_version *version,
+                      struct err *err)
 {
     struct err away = ERR_INIT;
     if (store_deploy(store, definition->graph, definition->source, version, err) != 0)
         return -1;
-    if (publish(cli, definition->graph, version->version, &away) != 0)
+    if (publish(redis_url, definition->graph, version->version, &away) != 0)
         cli_note(cli, "stored, and not yet published: %s (a supervisor will)", away.message);
     return 0;
 }

@@ -30,7 +30,7 @@ MUSTCHECK int definition_for_deploy(struct cli *cli, const char *path,
 
 /* Stores it as a version of its name and publishes it, so that producers who speak to Redis alone may
  * name it at once. Redis being away is only noted: a supervisor publishes too. */
-MUSTCHECK int definition_deploy(struct cli *cli, struct store *store,
+MUSTCHECK int definition_deploy(struct cli *cli, struct store *store, const char *redis_url,
                                 const struct definition *definition, struct store_version *version,
                                 struct err *err);
 

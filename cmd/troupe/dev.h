@@ -19,6 +19,8 @@ enum { DEV_WORKERS_MOST = 64, DEV_PATH_MAX = 3800, DEV_URL_MAX = 128 };
 
 struct dev {
     struct cli *cli;
+    const char *given_dir;      /* NULL: a temporary one */
+    int given_port;             /* 0: free ones */
     char bin_dir[DEV_PATH_MAX]; /* of our own program */
     char dir[DEV_PATH_MAX];
     bool temporary; /* dir is removed at the end */
@@ -43,6 +45,10 @@ struct dev {
     uint32_t stops;          /* how many did */
     bool stop_from_terminal; /* the last one: the whole foreground group got it */
 };
+
+/* --- cmd_dev.c --- */
+/* A zeroed dev: takes over the signals. */
+void dev_begin(struct dev *dev, struct cli *cli);
 
 /* --- dev_place.c: directory, ports, programs --- */
 MUSTCHECK int dev_find_programs(struct dev *dev, struct err *err);

@@ -132,7 +132,7 @@ static int check_way(const struct dev *dev, struct err *err)
 
 static int choose_directory(struct dev *dev, struct err *err)
 {
-    const char *given = settings_string(&dev->cli->settings, "data");
+    const char *given = dev->given_dir;
     /* Others may pass through, Postgres' user among them, but not look. */
     const mode_t mode = dev->other_account ? 0711 : 0700;
     if (given && *given) {
@@ -223,7 +223,7 @@ static int bind_any(int *port)
 
 int dev_pick_ports(struct dev *dev, struct err *err)
 {
-    int base = (int)settings_number(&dev->cli->settings, "port");
+    int base = dev->given_port;
     dev->ports_given = base > 0;
     if (dev->ports_given) {
         dev->redis_port = base + 1;

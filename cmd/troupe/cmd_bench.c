@@ -1,0 +1,215 @@
+/* troupe bench: how fast troupe is here, and how fast it could be. */
+#include "base/clock.h"
+#include "bench.h"
+#include "cli.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct series {
+    double values[BENCH_ROUNDS_MOST];
+    uint32_t count;
+};
+
+/* Of one way of keeping the append-only file. */
+struct figures {
+    struct series limit, tokens[SHAPE_COUNT], runs[SHAPE_COUNT];
+    struct bench_latency latency;
+    struct bench_memory memory;
+};
+
+static const char *const modes[] = {"everysec", "off"};
+
+static int by_value(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+    return one < other ? -1 : one > other;
+}
+
+static double median(const struct series *series)
+{
+    double sorted[BENCH_ROUNDS_MOST];
+    memcpy(sorted, series->values, sizeof(sorted));
+    qsort(sorted, series->count, sizeof(*sorted), by_value);
+    const uint32_t half = series->count / 2;
+    return series->count % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/* Between the slowest and the fastest round, as a part of the median. */
+static double spread(const struct series *series)
+{
+    double least = series->values[0], most = least;
+    for (uint32_t i = 1; i < series->count; i++) {
+        least = series->values[i] < least ? series->values[i] : least;
+        most = series->values[i] > most ? series->values[i] : most;
+    }
+    return (most - least) / median(series);
+}
+
+static void add(struct series *series, double value) { series->values[series->count++] = value; }
+
+/* --- measuring --- */
+
+static int set_append_only(struct bench *bench, bool on, struct err *err)
+{
+    int64_t rewriting = 1;
+    redisReply *reply = redisCommand(bench->redis, "CONFIG SET appendonly %s", on ? "yes" : "no");
+    const bool good = reply && reply->type == REDIS_REPLY_STATUS;
+    freeReplyObject(reply);
+    if (!good)
+        return err_set(err, ERR_UNREACHABLE, "Redis does not change appendonly");
+    while (rewriting && bench->dev->stops == 0) { /* what it writes at first is no part of a load */
+        if (bench_info(bench, "persistence", "aof_rewrite_in_progress", &rewriting, err) != 0)
+            return -1;
+        dev_wait(bench->dev, rewriting ? 20 : 0);
+    }
+    return 0;
+}
+
+static int measure_round(struct bench *bench, struct figures *figures, struct err *err)
+{
+    double limit;
+    if (bench_limit(bench, &limit, err) != 0)
+        return -1;
+    add(&figures->limit, limit);
+    for (int i = 0; i < SHAPE_COUNT; i++) {
+        const struct bench_shape *shape = &bench_shapes[i];
+        double seconds;
+        uint32_t runs;
+        if (bench_load(bench, shape, &seconds, &runs, err) != 0)
+            return -1;
+        add(&figures->tokens[i], runs * shape->tokens / seconds);
+        add(&figures->runs[i], runs / seconds);
+    }
+    return 0;
+}
+
+static int measure(struct bench *bench, const char *mode, struct figures *figures, struct err *err)
+{
+    struct figures unused = {0};
+    const double scale = bench->scale;
+    if (set_append_only(bench, strcmp(mode, "off") != 0, err) != 0)
+        return -1;
+    bench->scale = scale / 10; /* caches, connections, prepared plans */
+    if (measure_round(bench, &unused, err) != 0)
+        return -1;
+    bench->scale = scale;
+    for (uint32_t round = 0; round < bench->rounds; round++) {
+        if (bench->cli->log.tty)
+            (void)fprintf(stderr, "\r%s: round %u of %u ", mode, round + 1, bench->rounds);
+        if (measure_round(bench, figures, err) != 0)
+            return -1;
+    }
+    if (bench->cli->log.tty)
+        (void)fprintf(stderr, "\r\033[K");
+    return bench_latency(bench, &figures->latency, err) != 0
+               ? -1
+               : bench_memory(bench, &figures->memory, err);
+}
+
+/* --- showing --- */
+
+static void write_json(struct buf *out, const struct figures *figures)
+{
+    buf_printf(out, "{\"limit\":{\"tokens_per_s\":%.0f,\"spread\":%.3f}", median(&figures->limit),
+               spread(&figures->limit));
+    for (int i = 0; i < SHAPE_COUNT; i++)
+        buf_printf(out,
+                   ",\"%s\":{\"tokens_per_s\":%.0f,\"runs_per_s\":%.0f,\"ratio\":%.3f,"
+                   "\"spread\":%.3f}",
+                   bench_shapes[i].name, median(&figures->tokens[i]), median(&figures->runs[i]),
+                   median(&figures->tokens[i]) / median(&figures->limit),
+                   spread(&figures->tokens[i]));
+    const struct bench_latency *latency = &figures->latency;
+    const struct bench_memory *memory = &figures->memory;
+    buf_printf(out,
+               ",\"latency\":{\"zero_p50_ms\":%.3f,\"zero_p99_ms\":%.3f,\"committed_p50_ms\":%.3f,"
+               "\"committed_p99_ms\":%.3f,\"pinned\":false},\"memory\":{\"worker_mb\":%.1f,"
+               "\"supervisor_mb\":%.1f,\"redis_bytes_per_run\":%.0f}}",
+               latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
+               latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
+               memory->redis_bytes_per_run);
+}
+
+static void write_text(struct buf *out, const char *mode, const struct figures *figures)
+{
+    buf_printf(out, "appendonly %-9s     tokens/s      runs/s   of limit   spread\n", mode);
+    buf_printf(out, "  %-18s  %10.0f  %10s   %8s   %5.0f %%\n", "limit", median(&figures->limit),
+               "", "", 100 * spread(&figures->limit));
+    for (int i = 0; i < SHAPE_COUNT; i++)
+        buf_printf(out, "  %-18s  %10.0f  %10.0f   %8.2f   %5.0f %%\n", bench_shapes[i].name,
+                   median(&figures->tokens[i]), median(&figures->runs[i]),
+                   median(&figures->tokens[i]) / median(&figures->limit),
+                   100 * spread(&figures->tokens[i]));
+    const struct bench_latency *latency = &figures->latency;
+    const struct bench_memory *memory = &figures->memory;
+    buf_printf(
+        out,
+        "  idle chain of ten   zero p50 %.2f ms, p99 %.2f ms; committed p50 %.2f ms, p99 %.2f "
+        "ms\n  memory              worker %.1f MB, supervisor %.1f MB, Redis %.0f bytes a run "
+        "in flight\n",
+        latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
+        latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
+        memory->redis_bytes_per_run);
+}
+
+static int show(struct cli *cli, const struct figures figures[])
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    buf_str(&out, cli->json ? "{" : "");
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (cli->json) {
+            buf_printf(&out, "%s\"%s\":", i ? "," : "", modes[i]);
+            write_json(&out, &figures[i]);
+        } else {
+            buf_str(&out, i ? "\n" : "");
+            write_text(&out, modes[i], &figures[i]);
+        }
+    }
+    buf_str(&out, cli->json ? "}" : "");
+    return cli_print(cli, &out, 0);
+}
+
+/* --- the command --- */
+
+static int run(struct bench *bench, struct err *err)
+{
+    struct figures figures[ARRAY_LEN(modes)] = {0};
+    bench->redis = redisConnect("127.0.0.1", bench->dev->redis_port);
+    bench->record = PQconnectdb(bench->dev->database_url);
+    if (!bench->redis || bench->redis->err || PQstatus(bench->record) != CONNECTION_OK)
+        return err_set(err, ERR_UNREACHABLE,
+                       "cannot connect to the servers that were just started");
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (measure(bench, modes[i], &figures[i], err) != 0)
+            return -1;
+    return show(bench->cli, figures) == 0 ? 0 : -1;
+}
+
+int cmd_bench(struct cli *cli)
+{
+    struct err err = ERR_INIT;
+    struct dev *dev = calloc(1, sizeof(*dev));
+    if (!dev)
+        return cli_fail_with(cli, ERR_LIMIT, "not enough memory");
+    dev_begin(dev, cli);
+    dev->worker_count = (uint32_t)settings_number(&cli->settings, "workers");
+    struct bench bench = {.cli = cli,
+                          .dev = dev,
+                          .rounds = (uint32_t)settings_number(&cli->settings, "rounds"),
+                          .scale = (double)settings_number(&cli->settings, "percent") / 100};
+    int result = -1;
+    if (dev_find_programs(dev, &err) == 0 && dev_make_place(dev, &err) == 0 &&
+        dev_bring_up(dev, &err) == 0)
+        result = run(&bench, &err);
+    if (bench.redis)
+        redisFree(bench.redis);
+    PQfinish(bench.record);
+    const int stopped = dev->stops > 0 ? 128 + dev->stop_signal : 0;
+    dev->stops = stopped != 0;
+    dev_end_all(dev);
+    dev_leave_place(dev);
+    free(dev);
+    return result == 0 ? 0 : stopped ? stopped : cli_fail(cli, &err);
+}
