@@ -53,7 +53,7 @@ static int read(struct arena *arena, struct slice json, const char *what, struct
 
 int cel_values_read(struct cel_values *values, struct slice json, const char *what, struct err *err)
 {
-    struct json_ref root;
+    struct json_ref root = JSON_NONE;
     if (read(values->arena, json, what, &root, err) != 0)
         return -1;
     if (json_type(root) != JSON_OBJECT)
@@ -74,7 +74,7 @@ int cel_values_read(struct cel_values *values, struct slice json, const char *wh
 
 int cel_values_set(struct cel_values *values, struct slice name, struct slice json, struct err *err)
 {
-    struct json_ref root;
+    struct json_ref root = JSON_NONE;
     struct slice copy = arena_copy(values->arena, json);
     if (!copy.ptr)
         return err_set(err, ERR_LIMIT, "not enough memory for a variable");

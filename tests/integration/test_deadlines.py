@@ -15,7 +15,9 @@ QUICK = {"metadata": {"name": "quick"}, "nodes": [{"id": "a", "type": "noop"}]}
 def check_failed(stack, run_id):
     run = stack.show(run_id)
     assert run["status"] == "failed" and run["error"]["code"] == "deadline"
-    assert {n["node_id"]: n["status"] for n in run["nodes"]} == {"a": "completed", "d": "cancelled"}
+    # How far it had come is a matter of time; what was live is cancelled.
+    assert {n["node_id"]: n["status"] for n in run["nodes"]} in (
+        {"a": "completed", "d": "cancelled"}, {"a": "cancelled"})
     assert sum(row[0] for row in stack.sql("select delta from event_log where run_id = %s::uuid", run_id)) == 0
 
 
