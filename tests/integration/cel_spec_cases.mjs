@@ -125,10 +125,29 @@ function declaration({ name, ident, function: declared }) {
   };
 }
 
-// What is expected; without a word about it, true.
-function expectation(test) {
-  if (test.evalError) return { error: test.evalError.errors.map((e) => e.message) };
-  if (!test.typedResult) return { value: value(test.value ?? { boolValue: true }) };
+// A type as the checker of the reference implementation prints it: "map(string, list(int))".
+function printedType(text) {
+  const tokens = text.match(/\w+|[(),]/g);
+  const read = () => {
+    const name = tokens.shift();
+    const params = [];
+    if (tokens[0] === "(")
+      while (tokens.shift() !== ")") params.push(read());
+    switch (name) {
+      case "list": case "wrapper": return { [name]: params[0] };
+      case "map": return { map: params };
+    }
+    return params.length ? { abstract: name, params } : name;
+  };
+  return read();
+}
+
+// What is expected; without a word about it, true. deduced: the type that the reference
+// implementation's checker prints, where the package has it.
+function expectation(test, deduced) {
+  const printed = deduced && { type: printedType(deduced) };
+  if (test.evalError) return { error: test.evalError.errors.map((e) => e.message), ...printed };
+  if (!test.typedResult) return { value: value(test.value ?? { boolValue: true }), ...printed };
   const { result, deducedType } = test.typedResult;
   return { ...(result && { value: value(result) }), type: type(deducedType) };
 }
@@ -142,11 +161,15 @@ function profile(file, test) {
 const KNOWN = new Set(["name", "description", "expr", "value", "typedResult", "evalError", "typeEnv", "bindings",
   "container", "disableCheck", "checkOnly"]);
 
-function converted(file, id, test) {
+function converted(file, id, { original: test, type: deduced }) {
   for (const key of Object.keys(test)) if (!KNOWN.has(key)) throw new Error("not known: " + key);
   if (MESSAGES_OF_THE_SUITE.test(test.container ?? "") || MESSAGE_IN_EXPRESSION.test(test.expr))
     throw new LeftOut("the names of messages and enums");
-  const result = { id, profile: profile(file, test), expr: test.expr, expect: expectation(test) };
+  // To the reference implementation cel.index(N) is dyn, and so is what is made of it.
+  const comparable = deduced && !test.disableCheck && file !== "block_ext";
+  const result = {
+    id, profile: profile(file, test), expr: test.expr, expect: expectation(test, comparable ? deduced : null),
+  };
   if (test.bindings)
     result.bindings = Object.fromEntries(Object.entries(test.bindings).map(([k, v]) => [k, value(v.value)]));
   if (test.typeEnv) result.type_env = test.typeEnv.map(declaration);
@@ -158,7 +181,7 @@ function converted(file, id, test) {
 
 const uses = new Map(); // of an id: some of the suite's names are there twice
 function write(file, path, test) {
-  const name = [...path, test.name].join("/");
+  const name = [...path, test.original.name].join("/");
   const use = (uses.get(name) ?? 0) + 1;
   uses.set(name, use);
   const id = use === 1 ? name : name + "#" + use;
@@ -173,7 +196,7 @@ function write(file, path, test) {
 }
 
 function walk(suite, path) {
-  for (const test of suite.tests ?? []) write(path[0], path, test.original);
+  for (const test of suite.tests ?? []) write(path[0], path, test);
   for (const inner of suite.suites ?? []) walk(inner, [...path, inner.name]);
 }
 
