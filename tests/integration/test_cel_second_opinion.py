@@ -8,14 +8,14 @@ expression looks like.
 import json
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
+import npm
+from cel_cases import run_cases
 from cel_random import RandomExpression
-from processes import SANITIZER_REPORT
-from stack import ROOT, SANITIZERS
+from stack import ROOT
 
 FIRST, COUNT = map(int, os.environ.get("CEL_SEEDS", "0:3000").split(":"))
 PACKAGE = "@bufbuild/cel@0.6.1"
@@ -64,23 +64,7 @@ def tagged(value):
 @pytest.fixture(scope="module")
 def second():
     """Asks the package: a list of (expression, variables) to a list of answers."""
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            pytest.skip("left out: it needs %s, which is not here" % program)
-    build = os.environ.get("BUILD") or "build"
-    packages = os.path.join(ROOT, build, "second-opinion")
-    installed = os.path.join(packages, "node_modules", "@bufbuild", "cel", "package.json")
-    if not os.path.exists(installed) or json.load(open(installed))["version"] != PACKAGE.split("@")[-1]:
-        os.makedirs(packages, exist_ok=True)
-        try:
-            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save",
-                                   "--fetch-retries=1", "--prefix", packages, PACKAGE], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        except subprocess.TimeoutExpired:
-            pytest.skip("left out: npm did not install %s within 60 s" % PACKAGE)
-        if done.returncode != 0:
-            pytest.skip("left out: npm cannot install %s: %s"
-                        % (PACKAGE, done.stdout.decode(errors="replace").strip().splitlines()[-1:]))
+    packages = npm.packages(PACKAGE)
 
     def ask(questions):
         lines = [json.dumps({"expr": text, "bindings": {name: tagged(v) for name, v in variables.items()}})
@@ -92,29 +76,6 @@ def second():
         assert len(answers) == len(questions)
         return answers
     return ask
-
-
-def troupe(tmp_path, cases):
-    """Runs the cases; what is said of those that fail, by id."""
-    path = tmp_path / "cases.jsonl"
-    path.write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
-    binary = os.path.join(ROOT, os.environ.get("TROUPE_BIN_DIR", "bin"), "troupe")
-    done = subprocess.run([binary, "cel", "--cases", str(path)], env=dict(os.environ, **SANITIZERS),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=100)
-    out = done.stdout.decode(errors="replace")
-    assert not SANITIZER_REPORT.search(out), out
-    passed, failed = (sum(int(n) for n in re.findall(r"^\w+: .*?(\d+) %s" % word, out, re.MULTILINE))
-                      for word in ("passed", "failed"))
-    assert passed + failed == len(cases), out
-    said = {}
-    for case in cases:
-        found = re.search("^FAIL %s: (.*)$" % re.escape(case["id"]), out, re.MULTILINE)
-        if found:
-            assert found.group(1).startswith(case["expr"] + ": "), found.group(0)
-            said[case["id"]] = found.group(1)[len(case["expr"]) + 2:]
-    assert len(said) == failed, out
-    return said
 
 
 def case_of(expression, answer):
@@ -134,7 +95,7 @@ def brief(answer):
 def test_random_expressions(second, tmp_path):
     expressions = [RandomExpression(seed) for seed in range(FIRST, FIRST + COUNT)]
     answers = second([(e.text, e.variables) for e in expressions])
-    said = troupe(tmp_path, [case_of(e, a) for e, a in zip(expressions, answers)])
+    said, _ = run_cases(tmp_path, [case_of(e, a) for e, a in zip(expressions, answers)])
     needed, unexplained = set(), []
     for expression, answer in zip(expressions, answers):
         ours = said.get("seed-%d" % expression.seed)
@@ -180,7 +141,7 @@ def test_every_reason_is_documented():
 def test_documented_results_of_troupe(tmp_path):
     cases = [{"id": "row-%d." % i, "profile": "rows", "expr": expression, "expect": read_result(ours)}
              for i, (_, expression, ours, _) in enumerate(documented())]
-    assert troupe(tmp_path, cases) == {}
+    assert run_cases(tmp_path, cases)[0] == {}
 
 
 def test_documented_results_of_the_package(second):

@@ -6,12 +6,12 @@ SCHEMAS=FIRST:COUNT names other seeds than 0 to 159.
 import json
 import os
 import random
-import shutil
 import subprocess
 
 import pytest
 from jsonschema import Draft202012Validator
 
+import npm
 from stack import ROOT
 
 FIRST, COUNT = map(int, os.environ.get("SCHEMAS", "0:160").split(":"))
@@ -185,25 +185,10 @@ def test_against_jsonschema(stack, cases, verdicts_of):
     compare(cases, ours(stack, cases, verdicts_of), theirs)
 
 
-@pytest.fixture(scope="module")
-def ajv(tmp_path_factory):
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("left out: ajv needs node and npm, which are not here")
-    folder = str(tmp_path_factory.mktemp("ajv"))
-    command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", AJV]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=90)
-    except subprocess.TimeoutExpired:
-        pytest.skip("left out: npm has not installed %s in 90 s" % AJV)
-    if done.returncode != 0:
-        pytest.skip("left out: npm cannot install %s" % AJV)
-    return folder
-
-
 @pytest.mark.timeout_s(240)
-def test_against_ajv(stack, cases, verdicts_of, ajv):
+def test_against_ajv(stack, cases, verdicts_of):
     script = os.path.join(ROOT, "tests", "integration", "ajv_verdicts.js")
-    done = subprocess.run(["node", script, ajv], input=json.dumps(cases).encode(),
+    done = subprocess.run(["node", script, npm.packages(AJV)], input=json.dumps(cases).encode(),
                           capture_output=True, timeout=100)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     compare(cases, ours(stack, cases, verdicts_of), json.loads(done.stdout))
