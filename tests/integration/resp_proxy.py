@@ -3,7 +3,8 @@
 It reads RESP, so it cuts at the ends of messages and inside them, and knows which script a request calls.
 
     proxy = RespProxy(redis_port, seed)
-    proxy.order("swallow", "settle")    # what happens to the next settle; None: to the next request
+    proxy.order("swallow", "settle")    # what happens to the next settle; None: to the next request,
+                                        # "EVAL settle": to the next one that brings the script along
 
     swallow         Redis has executed it, and the connection ends before the reply
     swallow_part    the same, in the middle of the reply
@@ -13,8 +14,8 @@ It reads RESP, so it cuts at the ends of messages and inside them, and knows whi
     replay          as swallow, and Redis executes the same request once more a little later
 
 The last two are what a request does that is buffered on a closed socket. `counts` says what was done:
-every kind by itself and by target, `replayed settle ok` by what Redis answered a late request, and what
-Redis answered those that went through (`settled stale`, `reclaimed`, ...).
+every kind by itself and by target (`swallow settle`), what Redis answered a request that came late (`replay
+settle: session`, its tokens: `late stale`), and what it answered the others (`settled stale`, `reclaimed`, ...).
 """
 import asyncio
 import collections
@@ -103,7 +104,7 @@ class Request:
         for _ in range(min(2, int(raw[1:at - 2]))):
             part, at = decode(raw, at)
             parts.append(part)
-        self.name = parts[0].decode(errors="replace").upper()
+        self.verb = self.name = parts[0].decode(errors="replace").upper()
         if self.name in ("EVALSHA", "EVAL"):
             sha = parts[1].decode() if self.name == "EVALSHA" else hashlib.sha1(parts[1]).hexdigest()
             self.name = scripts.get(sha.lower(), "unknown script")
@@ -191,7 +192,7 @@ class RespProxy:
     def match(self, request):
         """Takes the first order that this request meets."""
         for i, order in enumerate(self.orders):
-            if order.target in (None, request.name):
+            if order.target in (None, request.name, "%s %s" % (request.verb, request.name)):
                 return self.orders.pop(i)
         return None
 
@@ -229,7 +230,7 @@ class RespProxy:
         self.counts["late requests executed"] += word != "an error"
         self.counts["%s %s: %s" % (request.fault.kind, request.name, word)] += 1
         if request.name == "settle" and word == "ok":
-            self.count_results(reply, "late request's token ")
+            self.count_results(reply, "late ")
 
     def count_results(self, reply, prefix):
         for word in reply[2]:
@@ -248,6 +249,8 @@ class RespProxy:
             self.count_results(reply, "settled ")
         elif request.name == "reclaim":
             self.counts["reclaimed"] += len(reply[2])
+            # A claim's live field ends with generation|deliveries|state.
+            self.counts["reclaimed for good"] += sum(int(claim[4].split(b"|")[4]) >= 3 for claim in reply[2])
         elif reply[4]:
             self.counts["found by hello"] += len(reply[4])
 
@@ -328,6 +331,7 @@ class Session:
     def lose(self, request, raw):
         proxy, kind = self.proxy, request.fault.kind
         proxy.count(kind, request)
+        proxy.look(request, raw)
         proxy.counts["replies lost with it"] += len(self.waiting)
         if kind == "swallow_part":
             self.client.write(raw[:max(1, len(raw) // 2)])
