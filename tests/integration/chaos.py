@@ -20,11 +20,14 @@ from test_random_flows import read_record
 LEASE_S = 1
 QUEUE = "troupe:{%d}:q:default"
 SPLIT_BRAIN_S = 15  # how long another supervisor may take to notice
+OWNER_S = 10
+AIM_S = .5
 
 # How often each fault strikes in a schedule of weight 1.
-FAULTS = {"kill_worker": 10, "kill_owner": 5, "kill_supervisor": 2, "stop_worker": 6, "stop_owner": 4,
+FAULTS = {"kill_worker": 10, "kill_all": 1, "kill_owner": 5, "kill_supervisor": 2, "stop_worker": 6, "stop_owner": 4,
           "script_flush": 3, "client_kill": 4, "redis_restart": 1, "redis_kill": 2, "redis_stop": 2,
-          "postgres_restart": 1, "postgres_crash": 2, "lose_messages": 20}
+          "postgres_restart": 1, "postgres_crash": 2, "postgres_terminate": 2, "drain_worker": 3,
+          "drain_supervisor": 2, "lose_messages": 20}
 # What the proxy does to what: (kind, script or command), None for anything.
 LOSSES = [("swallow", "settle"), ("swallow_part", "settle"), ("replay", "settle"), ("late", "settle"),
           ("drop", "settle"), ("drop_part", "settle"), ("swallow", "start"), ("replay", "start"),
@@ -61,6 +64,7 @@ class Fleet:
         self.stack, self.rnd, self.account = stack, rnd, account
         self.proxy = RespProxy(stack.redis.port, rnd.random())
         self.names = 0
+        self.losses = []  # those that come next
         self.stopped = []  # (process, when it may go on, the condition that it waits for, what to count)
         stack.migrate()
         self.supervisors = [self.start_supervisor() for _ in range(supervisors)]
@@ -90,20 +94,41 @@ class Fleet:
             pipe.xpending_range(QUEUE % p, "fleet", "-", "+", 1000, worker.fleet_name)
         return sum(len(reply) for reply in pipe.execute(raise_on_error=False) if isinstance(reply, list))
 
+    def is_stopped(self, process):
+        return any(entry[0] is process for entry in self.stopped)
+
+    def running(self, group):
+        return [process for process in group if not self.is_stopped(process)]
+
     def victim(self):
-        """A worker: half the time the one that holds most."""
-        if self.rnd.random() < .5:
-            return self.rnd.choice(self.workers)
-        return max(self.workers, key=self.held)
+        """A worker that runs: mostly the one that holds most, once anybody holds anything. None: all are
+        stopped."""
+        running = self.running(self.workers)
+        if self.rnd.random() < .25 or not running:
+            return self.rnd.choice(running or [None])
+        deadline = time.monotonic() + AIM_S
+        while True:
+            held = {worker: self.held(worker) for worker in running}
+            worker = max(running, key=held.get)
+            if held[worker] or time.monotonic() > deadline:
+                return worker
 
     def owners(self):
         return {name for name, in self.stack.sql("select distinct owner from partition_state "
                                                  "where owner is not null")}
 
     def owner(self):
-        names = self.owners()
-        return next((s for s in self.supervisors if s.fleet_name in names), None) or \
-            self.rnd.choice(self.supervisors)
+        """A supervisor that runs and owns partitions; any when none does soon."""
+        deadline = time.monotonic() + OWNER_S
+        while True:
+            names = self.owners()
+            for supervisor in self.running(self.supervisors):
+                if supervisor.fleet_name in names:
+                    return supervisor
+            if time.monotonic() > deadline:
+                return self.rnd.choice(self.supervisors)
+            self.go_on()
+            time.sleep(.02)
 
     def unarchived(self):
         """Ledger entries that no supervisor has committed."""
@@ -121,7 +146,9 @@ class Fleet:
         self.stopped = [s for s in self.stopped if s[0] is not process]
 
     def kill_worker(self):
-        worker = self.victim()
+        self.kill_this_worker(self.victim() or self.rnd.choice(self.workers))
+
+    def kill_this_worker(self, worker):
         worker.kill()
         held = self.held(worker)
         self.account["kills of a worker"] += 1
@@ -138,13 +165,24 @@ class Fleet:
         self.replace(self.supervisors, owner, self.start_supervisor)
 
     def kill_supervisor(self):
-        supervisor = self.rnd.choice(self.supervisors)
+        supervisor = self.rnd.choice(self.running(self.supervisors) or self.supervisors)
         supervisor.kill()
         self.account["kills of a supervisor"] += 1
         self.replace(self.supervisors, supervisor, self.start_supervisor)
 
+    def kill_all(self):
+        """As when the machine goes: nobody is left to take over."""
+        self.go_on(wait=True)
+        for process in self.workers + self.supervisors:
+            process.kill()
+        for worker in list(self.workers):
+            self.kill_this_worker(worker)
+        for supervisor in list(self.supervisors):
+            self.replace(self.supervisors, supervisor, self.start_supervisor)
+        self.account["kills of the whole fleet"] += 1
+
     def stop(self, process, until, what):
-        if any(s[0] is process for s in self.stopped):
+        if self.is_stopped(process):
             return
         process.pause()
         wait_s = LEASE_S * self.rnd.uniform(1.1, 3)
@@ -152,6 +190,8 @@ class Fleet:
 
     def stop_worker(self):
         worker = self.victim()
+        if worker is None:
+            return
 
         def lapsed():
             client = self.stack.redis_client()
@@ -220,10 +260,32 @@ class Fleet:
         self.stack.postgres.start()
         self.account["immediate restarts of Postgres"] += 1
 
+    def postgres_terminate(self):
+        killed = self.stack.sql("select pg_terminate_backend(pid) from pg_stat_activity "
+                                "where datname = current_database() and pid <> pg_backend_pid()")
+        self.account["connections ended by Postgres"] += len(killed)
+
+    def drain(self, group, start, what):
+        """In order: what the process holds is settled or handed over."""
+        process = self.rnd.choice(self.running(group) or group)
+        self.stopped = [s for s in self.stopped if s[0] is not process]
+        status = process.terminate(60)
+        assert status == 0, "%s ended with %s at SIGTERM\n%s" % (process.name, status, process.output()[-3000:])
+        self.account[what] += 1
+        self.replace(group, process, start)
+
+    def drain_worker(self):
+        self.drain(self.workers, self.start_worker, "workers ended in order")
+
+    def drain_supervisor(self):
+        self.drain(self.supervisors, self.start_supervisor, "supervisors ended in order")
+
     def lose_messages(self):
-        for _ in range(3):
-            self.proxy.order(*self.rnd.choice(LOSSES))
-        self.account["orders to the proxy"] += 3
+        for _ in range(5):
+            if not self.losses:
+                self.losses = self.rnd.sample(LOSSES, len(LOSSES))
+            self.proxy.order(*self.losses.pop())
+        self.account["orders to the proxy"] += 5
 
     def close(self):
         self.proxy.close()
@@ -403,9 +465,10 @@ MUST = ["kills that hit held tokens", "kills of the owning supervisor", "tokens 
         "script flushes", "connections killed by Redis", "restarts of Redis", "kills of Redis",
         "restarts of Postgres", "immediate restarts of Postgres", "takeovers by a supervisor",
         "replies swallowed", "requests lost", "proxy: late requests executed", "proxy: replay",
-        "requests sent twice", "runs completed", "runs failed", "faults while runs were not through"]
+        "requests sent twice", "workers ended in order", "supervisors ended in order",
+        "connections ended by Postgres", "runs completed", "runs failed", "faults while runs were not through"]
 # And a long one besides.
-MUST_LONG = MUST + ["results refused as stale", "calls of an older session refused", "stops that hit held tokens",
+MUST_LONG = MUST + ["kills of the whole fleet", "results refused as stale", "calls of an older session refused", "stops that hit held tokens",
                     "settle calls of an older session that came late", "proxy: found by hello",
                     "proxy: swallow settle", "proxy: replay settle", "proxy: late settle",
                     "kills of a supervisor with entries not archived", "runs cancelled"]

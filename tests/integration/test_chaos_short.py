@@ -13,4 +13,4 @@ from chaos import MUST, chaos
 @pytest.mark.timeout_s(180)
 def test_random_flows_under_faults(stack):
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(10**6)))
-    chaos(stack, seed, MUST, runs=240, flows=120, weight=.4)
+    chaos(stack, seed, MUST, runs=400, flows=100, weight=.4)
