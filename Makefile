@@ -182,6 +182,21 @@ integration:
 	@scripts/install-deps --check build run test
 	@+$(RUN_TESTS) integration
 
+# Longer than a test may take: tests/lab, against the same build as the tests. LAB_SEED=N repeats a round.
+HOURS ?= 8
+LAB = TROUPE_BIN_DIR=$(if $(filter build,$(BUILD)),$(CURDIR),$(BUILD))/$(BIN_$(TEST_MODE)) \
+      $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/lab
+.PHONY: lab lab-short lab-programs
+lab-programs:
+	@scripts/install-deps --check build run test
+	@+$(MAKE) --no-print-directory MODE=$(TEST_MODE) all
+
+lab-short: lab-programs
+	@LAB_RUNS=$${LAB_RUNS:-1000} LAB_ROUNDS=$${LAB_ROUNDS:-6} $(LAB)
+
+lab: lab-programs
+	@LAB_RUNS=$${LAB_RUNS:-5000} LAB_HOURS=$(HOURS) $(LAB)
+
 lint:
 	@scripts/install-deps --check build lint
 	@+$(RUN_TESTS) lint
@@ -259,6 +274,8 @@ help:
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'
 	@echo 'make integration [TEST=word]          tests against real servers'
+	@echo 'make lab-short         random flows while everything is killed, for some ten minutes'
+	@echo 'make lab [HOURS=8]     the same with 5,000 runs a round, until the time is up'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'

@@ -1,12 +1,15 @@
 /* after: what follows a commit: requests are acknowledged, rejections published, finished runs
  * forgotten, ledgers trimmed to their last committed entry.
  *
- * All goes in one pipeline, trimming last: what breaks off before it is found in the ledger again by
- * after_takeover and repeated. Only a rejection may then be published twice.
+ * Trimming goes last and by itself, once Redis has answered the rest: what breaks off before it is
+ * found in the ledger again by after_takeover and repeated. (In one pipeline it would also be done
+ * after a `forget` that was answered NOSCRIPT and has to be sent again.) Only a rejection may then be
+ * published twice.
  */
 #include "base/json.h"
 #include "base/log.h"
 #include "protocol/keys.h"
+#include "protocol/reply.h"
 #include "supervisor/state.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,11 +40,20 @@ static int send_all(struct chores *chores, struct err *err)
     int result = redis_pipeline(chores->s->redis, chores->commands, chores->count, replies, err);
     for (uint32_t i = 0; i < chores->count; i++)
         command_free(&chores->commands[i]);
-    for (uint32_t i = 0; result == 0 && i < chores->count; i++) {
-        /* Not worth a retry by itself: it would fail again, and nothing is lost but memory. */
-        if (replies[i]->type == REDIS_REPLY_ERROR)
-            log_write(LOG_WARN, "Redis refused what follows a commit",
-                      LOG_S("reason", replies[i]->str));
+    const uint32_t count = result == 0 ? chores->count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct err refusal = ERR_INIT;
+        if (replies[i]->type == REDIS_REPLY_ERROR) {
+            (void)reply_error(replies[i], &refusal);
+            if (err_retriable(refusal.code) && result == 0) {
+                *err = refusal;
+                result = -1;
+            } else {
+                /* Not worth a retry: it would fail again, and nothing is lost but memory. */
+                log_write(LOG_WARN, "Redis refused what follows a commit",
+                          LOG_S("reason", replies[i]->str));
+            }
+        }
         freeReplyObject(replies[i]);
     }
     chores->count = 0;
@@ -236,10 +248,15 @@ static int end_strays(struct chores *chores, struct err *err)
     return 0;
 }
 
+static bool is_last_of_slot(const struct batch *batch, uint32_t i)
+{
+    return i + 1 == batch->entry_count || batch->entries[i + 1].slot != batch->entries[i].slot;
+}
+
 static int do_chores(struct chores *chores, struct err *err)
 {
     struct supervisor *s = chores->s;
-    struct batch *batch = &s->batch;
+    const struct batch *batch = &s->batch;
     for (uint32_t i = 0; i < batch->record_count; i++) {
         if (add_record(chores, &batch->records[i].ledger, err) != 0)
             return -1;
@@ -247,11 +264,14 @@ static int do_chores(struct chores *chores, struct err *err)
     if (flush_acks(chores, err) != 0 || end_strays(chores, err) != 0)
         return -1;
     for (uint32_t i = 0; i < batch->entry_count; i++) {
-        uint16_t slot = batch->entries[i].slot;
-        if (i + 1 < batch->entry_count && batch->entries[i + 1].slot == slot)
-            continue;
-        if (forget_final(chores, slot, err) != 0 ||
-            add_trim(chores, &s->partitions[slot], err) != 0)
+        if (is_last_of_slot(batch, i) && forget_final(chores, batch->entries[i].slot, err) != 0)
+            return -1;
+    }
+    if (send_all(chores, err) != 0)
+        return -1;
+    for (uint32_t i = 0; i < batch->entry_count; i++) {
+        if (is_last_of_slot(batch, i) &&
+            add_trim(chores, &s->partitions[batch->entries[i].slot], err) != 0)
             return -1;
     }
     return send_all(chores, err);

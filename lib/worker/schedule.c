@@ -204,7 +204,8 @@ static void finish(struct worker *worker)
 {
     worker->finished = true;
     log_write(LOG_INFO, "drained", LOG_I("executed", worker->stats.executed),
-              LOG_I("settled", worker->stats.settled));
+              LOG_I("settled", worker->stats.settled), LOG_I("stale", worker->stats.stale),
+              LOG_I("taken_over", worker->stats.reclaimed), LOG_I("hellos", worker->stats.hellos));
     (void)event_base_loopexit(worker->base, NULL);
 }
 

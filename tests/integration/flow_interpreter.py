@@ -169,9 +169,11 @@ class Environment:
 
 class Replay:
     """observed: {(node id, scope text): [rows by attempt]}, a row {status, attempt, output, error};
-    run: {status, output, error}; terms: CEL text -> Term."""
+    run: {status, output, error}; terms: CEL text -> Term. losses: any execution may have failed with
+    `worker_lost` instead, since workers were killed; how often is in what check returns."""
 
-    def __init__(self, definition, terms, run_input, run, observed, decisions):
+    def __init__(self, definition, terms, run_input, run, observed, decisions, losses=False):
+        self.losses = losses
         self.d, self.terms, self.input, self.run = definition, terms, run_input, run
         self.observed, self.decisions = observed, decisions
         self.complete = run["status"] == "completed"
@@ -394,6 +396,10 @@ class Replay:
     def predict(self, node, scope, candidate, absent, rows):
         last = rows[-1]["error"] or {}
         self.observed_error = last
+        if self.losses and last.get("code") == "worker_lost":
+            attempt = rows[-1]["attempt"]
+            error = self.error(node, "worker_lost", attempt)
+            return self.after_failure(node, scope, error, attempt, absent, None)
         if candidate is None:
             return self.after_failure(node, scope, self.error(node, "join_unsatisfied", 1), 1, absent, None)
         env = Environment(self, node, scope, self.natural_input(node, scope, candidate), absent)

@@ -21,6 +21,7 @@ class RedisServer:
         self.data = os.path.join(self.dir, "data")
         os.mkdir(self.data)
         self.port = free_port()
+        self.fsync = "everysec"  # of the next start: always loses nothing that was acknowledged
         self.cluster = cluster
         self.process = None
         self.start()
@@ -41,7 +42,7 @@ class RedisServer:
         """Starts on the same port with the same data."""
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
                    "--dir", self.data, "--save", "", "--appendonly", "yes",
-                   "--appendfsync", "everysec", "--enable-debug-command", "local"]
+                   "--appendfsync", self.fsync, "--enable-debug-command", "local"]
         if self.cluster:
             # The bus would be at port + 10000, which may be no port.
             command += ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
@@ -177,6 +178,12 @@ class PostgresServer:
         """A fast shutdown: clients are disconnected, what was committed is on disk."""
         if self.running:
             self.process.send(signal.SIGINT)
+            self.process.wait()
+
+    def crash(self):
+        """An immediate shutdown: no checkpoint; the next start recovers from the log."""
+        if self.running:
+            self.process.send(signal.SIGQUIT)
             self.process.wait()
 
     def kill(self):
