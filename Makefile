@@ -217,6 +217,16 @@ fuzz:
 	@+$(MAKE) --no-print-directory MODE=fuzz fuzz-binaries
 	@scripts/fuzz --seconds $(SECONDS) $(if $(TEST),$(TEST),$(FUZZERS))
 
+# --- Mutants -------------------------------------------------------------------------------------
+
+# Mistakes seeded one at a time into a copy of the tree: each must be noticed. WORDS chooses some.
+WORDS ?=
+.PHONY: mutants
+mutants:
+	@scripts/install-deps build run test
+	@+$(MAKE) --no-print-directory MODE=release all
+	@+$(PYTHON) tests/mutants/run $(WORDS)
+
 # --- Benchmarks ----------------------------------------------------------------------------------
 
 # The linker's --wrap counts allocations.
@@ -260,6 +270,7 @@ help:
 	@echo 'make unit [TEST=test_json]            unit tests'
 	@echo 'make integration [TEST=word]          tests against real servers'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
+	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'
