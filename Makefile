@@ -232,6 +232,16 @@ fuzz:
 	@+$(MAKE) --no-print-directory MODE=fuzz fuzz-binaries
 	@scripts/fuzz --seconds $(SECONDS) $(if $(TEST),$(TEST),$(FUZZERS))
 
+# --- Mutants -------------------------------------------------------------------------------------
+
+# Mistakes seeded one at a time into a copy of the tree: each must be noticed. WORDS chooses some.
+WORDS ?=
+.PHONY: mutants
+mutants:
+	@scripts/install-deps build run test
+	@+$(MAKE) --no-print-directory MODE=release all
+	@+$(PYTHON) tests/mutants/run $(WORDS)
+
 # --- Benchmarks ----------------------------------------------------------------------------------
 
 # The linker's --wrap counts allocations.
@@ -277,6 +287,7 @@ help:
 	@echo 'make lab-short         random flows while everything is killed, for some ten minutes'
 	@echo 'make lab [HOURS=8]     the same with 5,000 runs a round, until the time is up'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
+	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'

@@ -24,10 +24,10 @@ def _embed():
 
 
 def script_texts():
-    """name -> text as Redis gets it."""
+    """name -> text as Redis gets it. TROUPE_LUA_DIR: another lua/, with a mistake in it."""
     embed = _embed()
     return {name: "\n".join(embed.strip(lines)) + "\n"
-            for name, lines in embed.scripts(os.path.join(ROOT, "lua"))}
+            for name, lines in embed.scripts(os.environ.get("TROUPE_LUA_DIR") or os.path.join(ROOT, "lua"))}
 
 
 class Claim:
@@ -175,6 +175,11 @@ class Partition:
         part = "".join("%d:%s" % (len(x), x) for x in (run, "cancel", "c1", "test"))
         return self.call("cancel", run, part)[0]
 
+    def fire(self, most=100):
+        """How many timers had an effect, and when the next is due (ms; None: there is none)."""
+        fired, due = self.call("fire", most)
+        return int(fired), int(due) if due else None
+
     def forget(self, *runs):
         return int(self.call("forget", len(runs), *runs)[0])
 
@@ -239,8 +244,8 @@ class Partition:
 
     def check(self, runs, queues=None):
         """Of each run: the counter is the number of live tokens, no join record is unaccounted for,
-        every live token has exactly one entry that is pending or still to come. Of the ledger: ids
-        and events without a gap, deltas that add up to the counter."""
+        every live token has exactly one entry that is pending or still to come, or none and a
+        timer when it is parked. Of the ledger: ids and events without a gap, deltas that add up to the counter."""
         queues = self.queues if queues is None else queues
         with self.client.pipeline(transaction=False) as pipe:
             for queue in queues:
@@ -248,6 +253,7 @@ class Partition:
                 pipe.xinfo_groups(key)
                 pipe.xpending_range(key, "fleet", "-", "+", 100000)
                 pipe.xrange(key)
+            pipe.zrange(self.key("timers"), 0, -1)
             pipe.hget(self.key("meta"), "seq")
             pipe.xrange(self.key("ledger"))
             for run in runs:
@@ -256,11 +262,12 @@ class Partition:
         places = {}
         for queue in queues:
             self._check_queue(queue, next(replies)[0], next(replies), next(replies), places)
+        timers = set(next(replies))
         sums, events = self._check_ledger(next(replies), next(replies))
         hashes = {run: next(replies) for run in runs}
         for run, fields in hashes.items():
             if fields:
-                self._check_run(run, fields, places, sums.get(run, 0), events.get(run, 0))
+                self._check_run(run, fields, places, timers, sums.get(run, 0), events.get(run, 0))
         return hashes
 
     @staticmethod
@@ -277,7 +284,7 @@ class Partition:
         assert not lost, "pending, but gone from the stream: %s" % lost
 
     @staticmethod
-    def _check_run(run, fields, places, total, events):
+    def _check_run(run, fields, places, timers, total, events):
         status, _, counter, joins_open, last, recorded = fields["h"].split("|")
         counter = int(counter)
         live = {int(f[1:]): v for f, v in fields.items() if re.match(r"^t\d+$", f)}
@@ -294,7 +301,9 @@ class Partition:
         assert stored == {n for n, v in live.items() if v.startswith("c|")}, (run, fields)
         for number in live:
             at = places.get((run, number), [])
-            assert len(at) == 1, "%s #%d has the entries %s" % (run, number, at)
+            parked = live[number].endswith("|p")
+            assert len(at) == (0 if parked else 1), "%s #%d has the entries %s" % (run, number, at)
+            assert not parked or "%s/%d" % (run, number) in timers, "%s #%d has no timer" % (run, number)
             assert number <= int(last)
 
     def _check_ledger(self, seq, entries):
@@ -309,7 +318,7 @@ class Partition:
                     continue
                 run = read_netstring(callers, 0)[0] if kind in "sk" else callers.split("/")[0]
                 parts = scripts.split("|")
-                delta = int(parts[2] if kind in "xon" else parts[1])
+                delta = int(parts[2] if kind in "xonw" else parts[1])
                 sums[run] = sums.get(run, 0) + delta
                 events[run] = events.get(run, 0) + 1
                 assert int(parts[0]) == events[run], (run, scripts)

@@ -121,6 +121,13 @@ def test_open_raises_the_epoch_but_never_lowers_it(part):
     assert part.client.hget(part.key("meta"), "epoch") == "10"
 
 
+def test_open_never_lowers_the_epoch_of_a_partition_without_a_ledger(part):
+    part.open("7")
+    before = part.dump()
+    assert part.raw("open", 6, 1, 16) == ["epoch"]
+    assert part.dump() == before
+
+
 @pytest.mark.parametrize("args,word", [((1, 2, 16), ["layout", "1"]), ((1, 1, 8), ["partitions", "16"])])
 def test_open_refuses_a_misfit(part, args, word):
     before = part.dump()

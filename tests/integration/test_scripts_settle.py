@@ -102,6 +102,7 @@ def test_a_failure_ends_the_run_at_once(part):
     assert part.records()[-1][2] == "3|2|-5|7|6|f|"
     part.check([run])
     # What it had emitted in the same call never was to be executed; the rest is dropped when claimed.
+    assert "6" not in [fields["n"] for _, fields in part.entries("default")]
     assert part.claim(w, s) == []
     assert part.settle(w, s, [Settle(claims[3]), Settle(claims[4], failed=True)])[0] == ["gone", "gone"]
     assert part.entries("default") == []
