@@ -17,7 +17,8 @@
     X(FORGET, "forget")                                                                            \
     X(LOAD, "load")                                                                                \
     X(INSPECT, "inspect")                                                                          \
-    X(FIRE, "fire")
+    X(FIRE, "fire")                                                                                \
+    X(DISMISS, "dismiss")
 
 enum script {
 #define X(id, name) SCRIPT_##id,

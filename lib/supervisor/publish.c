@@ -22,6 +22,7 @@ void publish_forget(struct supervisor *s)
     s->published_ms = 0;
     s->publish_due_us = 0;
     s->names_due_us = 0;
+    s->inbox_due_us = 0; /* it may have been lost as well */
 }
 
 static int set_graph(struct supervisor *s, struct slice digest, struct slice canonical,
@@ -101,39 +102,6 @@ static int publish_all(struct supervisor *s, struct err *err)
     return 0;
 }
 
-/* The inbox: workers read it as a group, which must be there before they do. */
-static int make_inbox(struct supervisor *s, struct err *err)
-{
-    struct command command;
-    redisReply *reply;
-    command_init(&command);
-    command_begin(&command, "XGROUP");
-    command_arg_str(&command, "CREATE");
-    command_arg_str(&command, KEY_RUNS);
-    command_arg_str(&command, KEY_GROUP);
-    command_arg_str(&command, "0"); /* what is there already is not passed over */
-    command_arg_str(&command, "MKSTREAM");
-    int result = redis_pipeline(s->redis, &command, 1, &reply, err);
-    command_free(&command);
-    if (result != 0)
-        return -1;
-    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "BUSYGROUP", 9) != 0)
-        result = err_set(err, ERR_UNREACHABLE, "Redis: %s", reply->str);
-    freeReplyObject(reply);
-    return result;
-}
-
-/* Somebody may have removed it: producers and operators can. */
-static int check_inbox(struct supervisor *s, struct err *err)
-{
-    redisReply *reply = redis_words(s->redis, err, "EXISTS", KEY_RUNS, NULL);
-    if (!reply)
-        return -1;
-    bool there = reply->type == REDIS_REPLY_INTEGER && reply->integer > 0;
-    freeReplyObject(reply);
-    return there && s->published_ms != 0 ? 0 : make_inbox(s, err);
-}
-
 /* Whether Redis still has what we published. */
 static int check_mark(struct supervisor *s, bool *ours, struct err *err)
 {
@@ -200,8 +168,7 @@ int publish_pass(struct supervisor *s, struct err *err)
     if (now_us(s) < s->names_due_us)
         return 0;
     s->names_due_us = now_us(s) + NAMES_EVERY_MS * INT64_C(1000);
-    if (check_inbox(s, err) != 0 || archive_version_count(s->store, &versions, err) != 0 ||
-        check_mark(s, &ours, err) != 0)
+    if (archive_version_count(s->store, &versions, err) != 0 || check_mark(s, &ours, err) != 0)
         return -1;
     if (!ours || now_us(s) >= s->publish_due_us) {
         publish_forget(s); /* graphs too: they expire, or were lost */

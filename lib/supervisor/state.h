@@ -10,7 +10,7 @@
  *   after        acknowledge, forget, publish rejections, trim             Redis
  *   starts       accepted runs, commands                                   Postgres, Redis
  *   timers       parked tokens, within milliseconds of their time          Redis
- *   publish, registry: every now and then
+ *   inbox, publish, registry: every now and then
  */
 #ifndef TROUPE_SUPERVISOR_STATE_H
 #define TROUPE_SUPERVISOR_STATE_H
@@ -131,7 +131,8 @@ struct supervisor {
     struct archive archive;
     struct batch batch;
 
-    int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us;
+    int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
+        inbox_due_us, dismiss_due_us;
     int64_t redis_offset_us; /* Redis' clock minus our monotonic clock */
     int64_t published_ms;    /* as written to Redis; 0: never */
     uint64_t versions_seen;  /* workflow versions at the last publication */
@@ -219,6 +220,10 @@ MUSTCHECK int publish_pass(struct supervisor *s, struct err *err);
 MUSTCHECK int publish_graph(struct supervisor *s, const struct graph *graph, struct err *err);
 /* Redis may have lost it: all again. */
 void publish_forget(struct supervisor *s);
+
+/* --- inbox.c --- */
+/* The inbox is there, and who has stopped reading it is forgotten. */
+MUSTCHECK int inbox_pass(struct supervisor *s, struct err *err);
 
 /* --- timers.c --- */
 /* Fires what is due. */

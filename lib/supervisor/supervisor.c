@@ -175,8 +175,8 @@ static int pass(struct supervisor *s, bool *busy, struct err *err)
     if (timers_pass(s, err) != 0)
         return -1;
     batch_clear(s);
-    if (publish_pass(s, err) != 0 || commands_pass(s, err) != 0 || starts_pass(s, err) != 0 ||
-        registry_pass(s, err) != 0)
+    if (inbox_pass(s, err) != 0 || publish_pass(s, err) != 0 || commands_pass(s, err) != 0 ||
+        starts_pass(s, err) != 0 || registry_pass(s, err) != 0)
         return -1;
     batch_clear(s);
     for (uint32_t i = 0; i < s->owned; i++)

@@ -1,7 +1,8 @@
 """Claims, hello, beat, reclaim, leave."""
 import pytest
 
-from lua_calls import Refused, Settle, begin, one, part, run_id, worker  # noqa: F401
+from lua_calls import TEXTS, Refused, Settle, begin, one, part, run_id, worker  # noqa: F401
+from processes import wait_until
 
 
 # --- claims ---
@@ -305,3 +306,45 @@ def test_a_lapsed_consumer_is_kept_for_tokens_of_queues_that_the_caller_does_not
     c, sc = worker(part, "c")
     assert [x.run for x in part.reclaim(c, sc, "a")] == [run]
     assert part.leave("a", "*", queues=["default"]) == "left"
+
+
+# --- dismiss ---
+
+
+def test_dismiss_removes_readers_that_are_gone_and_hold_nothing(part):
+    client, inbox = part.client, part.prefix + "inbox"
+
+    def dismiss(idle_ms=0, most=100):
+        return client.eval(TEXTS["dismiss"], 1, inbox, idle_ms, most)
+
+    def readers():
+        return {c["name"]: c["pending"] for c in client.xinfo_consumers(inbox, "fleet")}
+
+    assert dismiss() == ["ok", 0]  # no inbox
+    client.xgroup_create(inbox, "fleet", "0", mkstream=True)
+    assert dismiss() == ["ok", 0]
+    for name in ("holds", "held", "idle"):
+        entry = client.xadd(inbox, {"a": "b"})
+        client.xreadgroup("fleet", name, {inbox: ">"}, count=1)
+        if name != "holds":
+            client.xack(inbox, "fleet", entry)
+    assert dismiss(idle_ms=60000) == ["ok", 0]
+    assert readers() == {"holds": 1, "held": 0, "idle": 0}
+    assert dismiss(most=1) == ["ok", 1] and dismiss() == ["ok", 1]
+    assert readers() == {"holds": 1}
+
+
+def test_a_reader_that_is_dismissed_while_it_waits_gets_its_entry(part, redis_server):
+    client, inbox = part.client, part.prefix + "inbox"
+    client.xgroup_create(inbox, "fleet", "0", mkstream=True)
+    reader = redis_server.client()
+    reader.connection = reader.connection_pool.get_connection("XREADGROUP")
+    reader.connection.send_command("XREADGROUP", "GROUP", "fleet", "r", "COUNT", 1, "BLOCK", 0, "STREAMS", inbox, ">")
+    wait_until(lambda: client.info("clients")["blocked_clients"] > 0, what="a reader that waits")
+    client.eval(TEXTS["dismiss"], 1, inbox, 0, 100)
+    assert client.xinfo_consumers(inbox, "fleet") == []
+    entry = client.xadd(inbox, {"a": "b"})
+    ((_, ((got, _),)),) = reader.connection.read_response()
+    assert got == entry
+    (pending,) = client.xpending_range(inbox, "fleet", "-", "+", 10)
+    assert (pending["message_id"], pending["consumer"]) == (entry, "r")
