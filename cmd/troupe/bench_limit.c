@@ -153,7 +153,7 @@ static bool read_bytes(int fd, uint32_t count)
 static int run_drivers(struct bench *bench, bool batched, uint32_t processes, double *tokens_per_s,
                        struct err *err)
 {
-    int ready[2], go[2];
+    int ready[2] = {-1, -1}, go[2] = {-1, -1};
     pid_t pids[2] = {0};
     const uint32_t tokens = (uint32_t)fmax(LIVE, TOKENS * bench->scale) / processes;
     bool good = pipe(ready) == 0 && pipe(go) == 0;

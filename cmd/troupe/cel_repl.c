@@ -39,8 +39,7 @@ struct matches {
 static void add_match(void *context, struct slice name)
 {
     struct matches *m = context;
-    if (name.len < m->prefix.len ||
-        (m->prefix.len > 0 && memcmp(name.ptr, m->prefix.ptr, m->prefix.len) != 0))
+    if (!name.ptr || !slice_starts_with(name, m->prefix))
         return;
     for (size_t i = 1; i < m->count; i++)
         if (slice_eq_str(name, m->found[i]))

@@ -42,11 +42,15 @@ static int read(struct arena *arena, struct slice json, const char *what, struct
 {
     struct json_error error;
     struct json_doc *doc = arena_zalloc(arena, sizeof(*doc));
-    if (!doc)
-        return err_set(err, ERR_LIMIT, "not enough memory for %s", what);
-    if (json_read(arena, json, NULL, doc, &error) != 0)
-        return err_set(err, ERR_USAGE, "%s: %u:%u: %s", what, error.position.line,
-                       error.position.column, error.message);
+    if (!doc) {
+        err_set(err, ERR_LIMIT, "not enough memory for %s", what);
+        return -1;
+    }
+    if (json_read(arena, json, NULL, doc, &error) != 0) {
+        err_set(err, ERR_USAGE, "%s: %u:%u: %s", what, error.position.line, error.position.column,
+                error.message);
+        return -1;
+    }
     *root = json_root(doc);
     return 0;
 }
