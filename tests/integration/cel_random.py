@@ -2,8 +2,9 @@
 
 RandomExpression(seed) has `text`, `variables` (name: value as Python's json module has it; a float is
 a double, an int an int) and `checked` (False: not well-typed on purpose, to be run without a checker).
-Only the standard language is used. An int and a double meet in arithmetic only where the expression
-is not well-typed: that has no overload in CEL, and a meaning here (cel.h).
+Only the standard language is used; cel_random_strings.py adds functions of strings. An int and a
+double meet in arithmetic only where the expression is not well-typed: that has no overload in CEL, and
+a meaning here (cel.h).
 """
 import json
 import random
@@ -34,8 +35,10 @@ def quote(text):
 
 
 class RandomExpression:
+    words = WORDS
+
     def __init__(self, seed):
-        self.seed = seed
+        self.id = "%s-%d" % (type(self).__name__, seed)
         self.rnd = random.Random("cel %d" % seed)
         self.checked = self.rnd.random() < 0.85
         self.variables = self.random_variables()
@@ -47,14 +50,14 @@ class RandomExpression:
 
     def random_variables(self):
         rnd = self.rnd
-        words = [rnd.choice(WORDS) for _ in range(rnd.randint(0, 4))]
+        words = [rnd.choice(self.words) for _ in range(rnd.randint(0, 4))]
         return {
-            "n": rnd.choice(INTS), "m": rnd.randint(-9, 9), "x": rnd.choice(DOUBLES), "s": rnd.choice(WORDS),
-            "t": rnd.choice(WORDS), "flag": rnd.random() < .5, "nothing": None,
+            "n": rnd.choice(INTS), "m": rnd.randint(-9, 9), "x": rnd.choice(DOUBLES), "s": rnd.choice(self.words),
+            "t": rnd.choice(self.words), "flag": rnd.random() < .5, "nothing": None,
             "ints": [rnd.randint(-3, 9) for _ in range(rnd.randint(0, 5))],
             "words": words,
             "map": {word: rnd.randint(0, 5) for word in words},
-            "items": [{"name": rnd.choice(WORDS), "price": rnd.choice(DOUBLES), "count": rnd.randint(0, 9)}
+            "items": [{"name": rnd.choice(self.words), "price": rnd.choice(DOUBLES), "count": rnd.randint(0, 9)}
                       for _ in range(rnd.randint(0, 4))],
             "mixed": self.document(3),
         }
@@ -63,10 +66,10 @@ class RandomExpression:
         rnd = self.rnd
         kind = rnd.randrange(8 if depth else 5)
         if kind < 5:
-            return [None, rnd.random() < .5, rnd.choice(INTS), rnd.choice(DOUBLES), rnd.choice(WORDS)][kind]
+            return [None, rnd.random() < .5, rnd.choice(INTS), rnd.choice(DOUBLES), rnd.choice(self.words)][kind]
         if kind == 5:
             return [self.document(depth - 1) for _ in range(rnd.randint(0, 3))]
-        return {rnd.choice(WORDS): self.document(depth - 1) for _ in range(rnd.randint(0, 3))}
+        return {rnd.choice(self.words): self.document(depth - 1) for _ in range(rnd.randint(0, 3))}
 
     # --- types ---
 
@@ -114,7 +117,7 @@ class RandomExpression:
         if type == "double":
             return repr(rnd.choice(DOUBLES))
         if type == "string":
-            return quote(rnd.choice(WORDS))
+            return quote(rnd.choice(self.words))
         if type == "bool":
             return rnd.choice(["true", "false"])
         if type == "bytes":
@@ -132,7 +135,7 @@ class RandomExpression:
         if type.startswith("list "):
             return "[%s]" % ", ".join(self.literal(type[5:]) for _ in range(rnd.randint(0, 3)))
         return "{%s}" % ", ".join("%s: %s" % (quote(word), self.literal(type[4:]))
-                                  for word in rnd.sample(WORDS, rnd.randint(0, 3)))
+                                  for word in rnd.sample(self.words, rnd.randint(0, 3)))
 
     def pick(self, *ways):
         return self.rnd.choice(ways)()
@@ -311,5 +314,5 @@ class RandomExpression:
     def map(self, type, depth):
         entries = ["%s: %s" % (self.expression("string", 0) if self.rnd.random() < .2 else quote(word),
                                self.expression(type, depth))
-                   for word in self.rnd.sample(WORDS, self.rnd.randint(0, 3))]
+                   for word in self.rnd.sample(self.words, self.rnd.randint(0, 3))]
         return "{%s}" % ", ".join(entries)

@@ -32,7 +32,8 @@ def packages(*wanted):
         except subprocess.TimeoutExpired:
             pytest.skip("left out: npm did not install %s within 90 s" % " ".join(wanted))
         if done.returncode != 0:
-            pytest.skip("left out: npm cannot install %s: %s" % (
-                " ".join(wanted), done.stdout.decode(errors="replace").strip().splitlines()[-1:]))
+            said = done.stdout.decode(errors="replace").splitlines()
+            why = [line for line in said if line.startswith(("npm error", "npm ERR!"))] or said
+            pytest.skip("left out: npm cannot install %s: %s" % (" ".join(wanted), why[:1]))
         os.rename(new, there)
     return there

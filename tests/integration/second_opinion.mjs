@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 
 const require = createRequire(process.argv[2] + "/");
 const { run, isCelError, isCelList, isCelMap, isCelType, isCelUint } = require("@bufbuild/cel");
+const { strings } = require("@bufbuild/cel/ext");
 const { toJson } = require("@bufbuild/protobuf");
 
 function untag(tagged) {
@@ -33,7 +34,9 @@ function tag(value) {
   switch (typeof value) {
     case "bigint": return { int: String(value) };
     case "number": return { double: doubleText(value) };
-    case "string": return { string: value };
+    case "string":
+      if (!value.isWellFormed()) throw new Error("half a character");
+      return { string: value };
     case "boolean": return { bool: value };
   }
   if (isCelUint(value)) return { uint: String(value.value) };
@@ -53,7 +56,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const variables = Object.fromEntries(Object.entries(bindings).map(([k, v]) => [k, untag(v)]));
   let answer;
   try {
-    const value = run(expr, variables);
+    const value = run(expr, variables, { funcs: strings });
     answer = isCelError(value) ? { error: value.message } : { value: tag(value) };
   } catch (e) {
     answer = { error: "thrown: " + e.message };
