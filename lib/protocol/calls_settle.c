@@ -94,12 +94,11 @@ void settle_op_back(struct command *command, const struct graph *graph,
     const uint32_t depth = graph->nodes[loop->node].frame_depth;
     for (uint32_t i = 0; i < loop->body_count; i++) {
         const struct graph_node *node = &graph->nodes[loop->body[i]];
-        if (!loop->overlaps) {
+        const bool is_exported = node->export_depth < depth;
+        if (!loop->overlaps || is_exported)
             add_node(&lists, node->index);
-        } else if (node->export_depth < depth) {
-            add_node(&lists, node->index);
+        if (is_exported)
             buf_printf(&lists, "^%u", node->export_depth);
-        }
     }
     buf_char(&lists, ';');
     for (uint32_t i = 0; i < loop->body_count; i++) {

@@ -82,15 +82,15 @@ local function go_back(loop, lists, scope)
     local frame = frame_of(scope)
     local outer, iteration = match(scope, '^(.-)/?%d+~(%d+)$')
     local next_frame = frame
+    -- What the frames around this one have of its outputs is the last iteration's only.
+    for node, depth in gmatch(dropped, '(%d+)%^(%d+)') do
+        each_export(frame, tonumber(depth), last_iteration, function(around)
+            draft.changes['o' .. node .. '|' .. around] = false
+        end)
+    end
     if outer then
-        -- It overlaps: this iteration's outputs stay in its frame; what the frames around it have of them
-        -- is the last iteration's only.
+        -- It overlaps: this iteration's outputs stay in its frame.
         outer = frame_of(outer)
-        for node, depth in gmatch(dropped, '(%d+)%^(%d+)') do
-            each_export(frame, tonumber(depth), last_iteration, function(around)
-                draft.changes['o' .. node .. '|' .. around] = false
-            end)
-        end
         iteration = format('%.0f', iteration + 1)
         next_frame = outer .. (outer == '' and '' or '/') .. loop .. '~' .. iteration
         draft.changes['m' .. loop .. '|' .. outer] = iteration
@@ -103,7 +103,7 @@ local function go_back(loop, lists, scope)
         draft.changes['q' .. node .. '.' .. loop .. '|' .. next_frame] = over and field('o' .. node .. '|' .. frame)
     end
     if not outer then
-        for node in gmatch(dropped, '%d+') do
+        for node in gmatch(dropped, '(%d+)%^?%d*') do
             draft.changes['o' .. node .. '|' .. frame] = false
         end
     end
