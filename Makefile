@@ -258,6 +258,17 @@ bench-$(1): $(B)/tests/bench/bench_$(1)
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
+# --- Laboratory ----------------------------------------------------------------------------------
+
+# What takes long, with the release build and the fixtures of the integration tests.
+LAB := TROUPE_BIN_DIR=$(abspath $(BIN)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest \
+       -p no:cacheprovider -q -s --tb=short
+
+.PHONY: lab-memory
+lab-memory: all
+	@scripts/install-deps --check run test
+	@$(LAB) tests/lab/test_memory.py
+
 # --- Everything else -----------------------------------------------------------------------------
 
 .PHONY: deps demo clean-root-test clean help
@@ -289,6 +300,7 @@ help:
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
+	@echo 'make lab-memory        a million iterations and a million runs: does any memory grow?'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'
 	@echo 'make format            apply clang-format'

@@ -42,4 +42,5 @@ for i = 1, #timers, CHUNK do
     call('ZREM', timers_key, unpack(timers, i, min(i + CHUNK - 1, #timers)))
 end
 call('ZREMRANGEBYSCORE', ended_key, '-inf', now_ms - REMEMBERED_MS)
+call('EXPIRE', ended_key, REMEMBERED_MS / 1000 + 1) -- when nothing ends any more, too
 return {'ok', now_us, removed .. ''}

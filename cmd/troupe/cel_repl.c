@@ -39,7 +39,8 @@ struct matches {
 static void add_match(void *context, struct slice name)
 {
     struct matches *m = context;
-    if (!name.ptr || !slice_starts_with(name, m->prefix))
+    if (!name.ptr || !m->prefix.ptr || name.len < m->prefix.len ||
+        memcmp(name.ptr, m->prefix.ptr, m->prefix.len) != 0)
         return;
     for (size_t i = 1; i < m->count; i++)
         if (slice_eq_str(name, m->found[i]))

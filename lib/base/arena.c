@@ -16,6 +16,7 @@ struct arena_block {
 };
 
 bool (*arena_test_may_allocate)(void) = NULL;
+bool (*arena_test_may_hand_out)(void) = NULL;
 
 void *mem_alloc(size_t size)
 {
@@ -92,7 +93,7 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-    if (size > SIZE_MAX / 2)
+    if (size > SIZE_MAX / 2 || (arena_test_may_hand_out && !arena_test_may_hand_out()))
         return NULL;
     size_t rounded = size ? (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT;
     if (arena->cap_bytes && rounded > arena->cap_bytes - arena->used_bytes)

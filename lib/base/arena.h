@@ -43,5 +43,7 @@ MUSTCHECK char *arena_strdup(struct arena *arena, struct slice bytes);
 /* Test hook: when not NULL, called before each system allocation made by arenas and bufs; returning
  * false makes that allocation fail. Set only by tests. */
 extern bool (*arena_test_may_allocate)(void);
+/* The same before each piece that an arena hands out: there are many in a block. */
+extern bool (*arena_test_may_hand_out)(void);
 
 #endif

@@ -283,6 +283,7 @@ def test_forget_removes_ended_runs_only(part):
     assert part.forget(*runs, run_id(9)) == 2
     assert [part.head(r) is None for r in runs] == [True, True, False]
     assert sorted(part.client.zrange(part.key("ended"), 0, -1)) == runs[:2]
+    assert 60 < part.client.pttl(part.key("ended")) / 1000 <= 61  # when nothing else ends: all are due
     assert part.forget(*runs) == 0
     part.client.zadd(part.key("ended"), {runs[0]: 1})
     part.forget()
