@@ -75,10 +75,11 @@ end
 -- Phase 2: write
 queues_create()
 ledger_append()
-overlay_write()
+-- Before anything is added: in a stream that was deleted and made again, an id may come back.
 for queue, entries in pairs(acknowledged) do
     drop_entries(queue_key(queue), entries)
 end
+overlay_write()
 for i = 1, #finished do
     try('PUBLISH', 'troupe:completion_events', finished[i]) -- a hint: it may fail, the call may not
 end
