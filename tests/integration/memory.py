@@ -13,7 +13,7 @@ import uuid
 from load import PARTITIONS, left_in_redis, transform
 from stack import SANITIZERS
 
-SLACK = {"redis": 256 << 10, "worker": 4 << 20, "supervisor": 16 << 20}
+SLACK = {"redis": 512 << 10, "worker": 4 << 20, "supervisor": 16 << 20}
 WAVE = 2000  # runs that are under way at once
 POINTS = 12  # moments at which memory is looked at
 

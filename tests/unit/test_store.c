@@ -391,6 +391,12 @@ static void lost_connection_comes_back(void **state)
     store_free(killer);
 }
 
+static void statements_are_not_compiled(void **state)
+{
+    REQUIRE_SERVER();
+    assert_int_equal(ask(*state, "select (current_setting('jit') = 'off')::int"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_record, clean_up)
 
 int main(void)
@@ -403,6 +409,7 @@ int main(void)
         TEST(submitting_notifies),           TEST(values_survive),
         TEST(values_that_are_none),          TEST(runs_are_filtered),
         TEST(servers_that_are_not_there),    TEST(lost_connection_comes_back),
+        TEST(statements_are_not_compiled),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
