@@ -60,6 +60,8 @@ class Memory:
                                                                 "thread_local_quarantine_size_kb=64"}
         self.stack = stack
         self.redis = stack.redis_client()
+        self.redis.config_set("slowlog-log-slower-than", -1)  # its entries are memory, too
+        self.redis.slowlog_reset()
         stack.migrate()
         self.supervisor = stack.start_supervisor(**options)
         self.worker = stack.start_worker(**options)
