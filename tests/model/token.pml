@@ -19,6 +19,8 @@
  *   FAILS   a node may fail, and the run with it
  *   CANCEL  somebody cancels the run
  *   TWICE   the request stands in the inbox twice (the same dedup_key)
+ *   EXPIRES that the run has ended is remembered for a while only: the second request may start it anew,
+ *           and the record refuses that second life
  *
  * and once per mistake, MUT_*: each breaks the invariant that the driver names.
  */
@@ -37,6 +39,8 @@
 #ifndef F_DOWN
 #define F_DOWN 1 /* supervisors' processes end, and come back */
 #endif
+/* ONLY_ENDS: how a run ends is looked at, not the way there. For mistakes that a search would otherwise
+ * report before they do harm. */
 #ifndef F_TAKE
 #define F_TAKE 1 /* a supervisor takes the partition from one that is alive */
 #endif
@@ -66,7 +70,7 @@
 #define JOINS
 #endif
 #define NUMBERS 6 /* array size: more tokens than there may be is an error of its own */
-#define ENTRIES 12
+#define ENTRIES 16
 
 /* What an execution comes to. */
 #define SUCCESS 1 /* all edges taken; a loop goes back */
@@ -191,12 +195,16 @@ inline boundary()
         :: status == RUNNING && live[i_] -> sum_++
         :: else
         fi;
+#ifndef ONLY_ENDS
         CHECK(inv_live_token_has_entry,
               status != RUNNING || (live[i_] != QUEUED && live[i_] != FIRED) || entry[i_] != ABSENT);
+#endif
         i_++
     :: else -> break
     od;
+#ifndef ONLY_ENDS
     CHECK(inv_counter_is_live_tokens, counter == sum_);
+#endif
     i_ = 0;
     n_ = 0;
     sum_ = 0
@@ -344,12 +352,18 @@ inline drop_live(d_n)
 inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
 {
     if
+#ifndef MUT_NO_STATUS_CHECK
     :: status != RUNNING -> result = GONE
+#else
+    :: status != RUNNING -> result = (live[s_n] -> OK : GONE)
+#endif
     :: status == RUNNING && live[s_n] == 0 -> result = STALE
     :: status == RUNNING && live[s_n] != 0 ->
         if
         :: attempt[s_n] != s_a -> result = (s_out >= AGAIN -> STALE : HELD)
+#ifndef MUT_LATE_FAILURE
         :: attempt[s_n] == s_a && s_out == FAILURE && generation[s_n] != s_g -> result = HELD
+#endif
         :: attempt[s_n] == s_a && s_out >= AGAIN && (generation[s_n] != s_g || live[s_n] != (s_f -> FIRED : QUEUED)) ->
             result = STALE
         :: else -> result = OK
@@ -371,7 +385,8 @@ inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
         ledger_append(EXECUTION, 0, 0, events)
     :: result == OK && s_out < AGAIN ->
         CHECK(inv_token_settled_once, !settled[s_n]);
-        CHECK(inv_failure_only_by_holder, s_out != FAILURE || entry[s_n] == PENDING + s_w);
+        CHECK(inv_failure_only_by_holder,
+              s_out != FAILURE || entry[s_n] == PENDING + s_w || entry[s_n] == ABSENT);
         settled[s_n] = 1;
         sum_ = counter;
         counter--;
@@ -458,7 +473,11 @@ inline start(b_which)
     :: status == NONE ->
 #endif
         starts++;
+#ifdef EXPIRES
+        CHECK(inv_run_starts_once, starts == 1 || is_final(pg_status));
+#else
         CHECK(inv_run_starts_once, starts == 1);
+#endif
         status = RUNNING;
         last = 0;
 #ifdef LOOP
@@ -482,7 +501,7 @@ inline forget()
     events = 0;
     n_ = 1;
     do
-    :: n_ < NUMBERS -> drop_live(n_); n_++
+    :: n_ < NUMBERS -> drop_live(n_); settled[n_] = 0; n_++
     :: else -> break
     od;
     n_ = 0;
@@ -492,6 +511,7 @@ inline forget()
     join_there = 0;
     decided = 0;
 #endif
+    fires = 0;
     ended = 1
 }
 
@@ -634,11 +654,10 @@ end:
            if
            :: mode = REPLY
            :: spent_lost < F_LOST && !late[w] -> spent_lost++; mode = LATER
-           :: spent_lost < F_LOST && late[w] -> spent_lost++; mode = LOST
            fi;
            d_step {
                if
-               :: mode == LATER ->
+               :: mode == LATER -> /* executed at once it is a reply that was lost */
                    late[w] = 1;
                    late_token[w] = unsure;
                    late_attempt[w] = unsure_attempt;
@@ -689,6 +708,9 @@ end:
                boundary()
            }
        }
+#ifdef MUT_ACK_BEFORE_EMIT
+    :: d_step { greeted && session[w] == CURRENT && have != 0 && entry[have] == PENDING + w -> entry[have] = ABSENT }
+#endif
     :: d_step { /* any call is refused */
            greeted && session[w] != CURRENT -> greeted = 0; hold_nothing()
        }
@@ -805,6 +827,7 @@ gone:
     skip
 }
 
+#if F_LOST > 0
 /* Requests that are executed later. Nobody reads the replies. */
 proctype Late(bit w)
 {
@@ -830,7 +853,9 @@ end:
        }
     od
 }
+#endif
 
+#if F_LAPSE > 0
 /* Leases of the living lapse within the budget; those of the dead have. */
 proctype Leases()
 {
@@ -848,6 +873,7 @@ end:
        }
     od
 }
+#endif
 
 #if defined(RETRY) || defined(WAITS)
 /* The owner calls fire; what it does does not depend on who calls. Only token 1 is ever parked. */
@@ -889,7 +915,13 @@ inline commit()
     :: i_ <= to ->
         if
         :: kind[i_] == DUPLICATE -> skip
+#if defined(EXPIRES) && !defined(MUT_STRAYS_RECORDED)
+        /* A stray: not for the record, and to be ended in Redis. */
+        :: kind[i_] != DUPLICATE && is_final(pg_status) -> strays = (kind[i_] == COMMAND -> strays : 1)
+        :: kind[i_] != DUPLICATE && !is_final(pg_status) ->
+#else
         :: else ->
+#endif
             CHECK(inv_record_once_and_gap_free, event[i_] == pg_events + 1);
             CHECK(inv_one_final_status, !is_final(pg_status));
             pg_events = event[i_];
@@ -917,6 +949,7 @@ inline leave_off()
     cursor = 0;
     from = 0;
     to = 0;
+    strays = 0;
     step = LEASE
 }
 
@@ -952,14 +985,6 @@ inline forget_runs()
     i_ = 0
 }
 
-inline trim()
-{
-    if
-    :: first < to -> first = to
-    :: else
-    fi
-}
-
 inline cancel()
 {
     if
@@ -977,12 +1002,42 @@ inline cancel()
     boundary()
 }
 
+#ifdef EXPIRES
+inline end_strays()
+{
+    if
+    :: strays ->
+        strays = 0;
+        cancel();
+        if
+        :: is_final(status) -> forget()
+        :: else
+        fi
+    :: else
+    fi
+}
+#else
+inline end_strays()
+{
+    skip
+}
+#endif
+
+inline trim()
+{
+    if
+    :: first < to -> first = to
+    :: else
+    fi
+}
+
 #if F_DOWN == 0 && F_TAKE == 0
 
 /* One that nobody disturbs: nobody can tell its steps apart. */
 proctype Supervisor()
 {
     byte cursor, from, to;
+    bit strays;
 
 end:
     do
@@ -993,6 +1048,7 @@ end:
            commit();
            cursor = to;
            acknowledge_requests();
+           end_strays();
            forget_runs();
            trim();
            from = 0;
@@ -1011,6 +1067,7 @@ proctype Supervisor(bit s)
     byte mine, cursor; /* fence and cursor as it knows them */
     byte from, to;     /* entries at hand */
     byte step;
+    bit strays; /* among the entries at hand */
 
 end:
     do
@@ -1044,6 +1101,7 @@ end:
        }
     :: d_step {
            step == FOLLOW_2 ->
+           end_strays();
            forget_runs();
            step = FOLLOW_3
        }
@@ -1124,6 +1182,14 @@ end:
 }
 #endif
 
+#ifdef EXPIRES
+proctype Memory()
+{
+end:
+    d_step { ended && status == NONE && inbox[1] != ABSENT -> ended = 0 }
+}
+#endif
+
 /* Nobody can do anything any more. */
 proctype Judge()
 {
@@ -1131,7 +1197,7 @@ proctype Judge()
         timeout ->
         CHECK(inv_accepted_run_ends, is_final(pg_status));
         CHECK(inv_nothing_left_behind,
-              status == NONE && ended && inbox[0] == ABSENT && inbox[1] == ABSENT && !any_ready &&
+              status == NONE && inbox[0] == ABSENT && inbox[1] == ABSENT && !any_ready &&
                   !holds_entry(0) && !holds_entry(1) && first == length && pg_cursor == length)
     }
 }
@@ -1169,6 +1235,9 @@ init
 #endif
 #if defined(RETRY) || defined(WAITS)
         run Timers();
+#endif
+#ifdef EXPIRES
+        run Memory();
 #endif
 #ifdef CANCEL
         run User()
