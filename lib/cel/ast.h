@@ -102,6 +102,8 @@ struct cel_ast {
 
     /* resolved */
     const struct cel_type *type;
+    const struct shape *shape; /* of its value, or of what an optional holds; or NULL */
+    bool shaped;               /* its type comes of shapes, its own or others' */
     cel_run *run;
     cel_function *call;
     uint32_t index;   /* slot, local or reference */

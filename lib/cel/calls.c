@@ -109,7 +109,7 @@ static void *misused_macro(struct cel_checker *checker, const struct cel_ast *no
 }
 
 /* What the signatures of a row have in common with the call: its numbers of arguments, its form. */
-struct shape {
+struct arity {
     bool count_fits;
     bool form_fits;       /* with that count */
     uint32_t least, most; /* without the receiver, of the call's form; most 0 and least 1: none */
@@ -134,9 +134,9 @@ static uint32_t count_parameters(const char **at, bool *method, bool *repeats)
     return parameters;
 }
 
-static struct shape shape_of(const char *signatures, bool method, uint32_t count)
+static struct arity arity_of(const char *signatures, bool method, uint32_t count)
 {
-    struct shape shape = {.least = UINT32_MAX};
+    struct arity arity = {.least = UINT32_MAX};
     for (const char *at = signatures; *at;) {
         bool is_method = false;
         bool repeats = false;
@@ -145,39 +145,39 @@ static struct shape shape_of(const char *signatures, bool method, uint32_t count
         at += strspn(at, " ");
         if (is_method != method)
             continue;
-        shape.form_fits = true;
-        shape.count_fits |= repeats ? count >= parameters : count == parameters;
+        arity.form_fits = true;
+        arity.count_fits |= repeats ? count >= parameters : count == parameters;
         uint32_t visible = parameters - is_method;
-        if (visible < shape.least)
-            shape.least = visible;
-        if (repeats || visible > shape.most)
-            shape.most = repeats ? UINT32_MAX : visible;
+        if (visible < arity.least)
+            arity.least = visible;
+        if (repeats || visible > arity.most)
+            arity.most = repeats ? UINT32_MAX : visible;
     }
-    return shape;
+    return arity;
 }
 
 /* False after an error about the form or the number of arguments. */
-static bool check_shape(struct cel_checker *checker, const struct cel_ast *node,
+static bool check_arity(struct cel_checker *checker, const struct cel_ast *node,
                         const struct cel_library_row *row)
 {
     bool method = cel_has_receiver(node);
     uint32_t count = cel_argument_count(node);
-    struct shape shape = shape_of(row->signatures, method, count);
-    if (shape.count_fits)
+    struct arity arity = arity_of(row->signatures, method, count);
+    if (arity.count_fits)
         return true;
-    if (!shape.form_fits) {
+    if (!arity.form_fits) {
         cel_check_fail(checker, node, "'%s' is called as %s", row->name,
                        method ? "a function, with the value as its argument: f(value)"
                               : "a method of a value: value.f(…)");
         return false;
     }
     char wanted[32];
-    if (shape.least == shape.most)
-        (void)snprintf(wanted, sizeof(wanted), "%u", shape.least);
-    else if (shape.most == UINT32_MAX)
-        (void)snprintf(wanted, sizeof(wanted), "%u or more", shape.least);
+    if (arity.least == arity.most)
+        (void)snprintf(wanted, sizeof(wanted), "%u", arity.least);
+    else if (arity.most == UINT32_MAX)
+        (void)snprintf(wanted, sizeof(wanted), "%u or more", arity.least);
     else
-        (void)snprintf(wanted, sizeof(wanted), "%u to %u", shape.least, shape.most);
+        (void)snprintf(wanted, sizeof(wanted), "%u to %u", arity.least, arity.most);
     cel_check_fail(checker, node, "wrong number of arguments for '%s': takes %s, got %u", row->name,
                    wanted, count - method);
     return false;
@@ -299,6 +299,27 @@ static const struct cel_type *check_declared(struct cel_checker *checker, struct
     return *known ? no_overload(checker, node, types) : NULL;
 }
 
+/* --- signatures --- */
+
+/* What the call gives, by the signatures; NULL on error. */
+static const struct cel_type *infer(struct cel_checker *checker, const struct cel_ast *node,
+                                    const char *signatures, const struct cel_type **types)
+{
+    const uint32_t count = cel_argument_count(node);
+    const bool method = cel_has_receiver(node);
+    struct cel_inference *inference = &checker->inference;
+    const struct cel_type *type = cel_infer_call(inference, signatures, method, types, count);
+    const struct cel_type *loose[] = {NULL, NULL, NULL, NULL};
+    if (!type && !inference->failed && count <= ARRAY_LEN(loose)) {
+        memcpy(loose, types, count * sizeof(*types));
+        if (cel_check_loosen(checker, node, loose))
+            type = cel_infer_call(inference, signatures, method, loose, count);
+    }
+    if (type)
+        return type;
+    return inference->failed ? cel_check_no_memory(checker) : no_overload(checker, node, types);
+}
+
 /* --- logic --- */
 
 static const struct cel_type *check_logic(struct cel_checker *checker, struct cel_ast *node)
@@ -330,12 +351,11 @@ static const struct cel_type *check_conditional(struct cel_checker *checker, str
     node->run = cel_run_conditional;
     if (checker->env->disable_check)
         return DYN;
-    const struct cel_type *result =
-        cel_infer_call(&checker->inference, "bAA:A", false, types, node->argument_count);
-    if (result)
-        return result;
-    return checker->inference.failed ? cel_check_no_memory(checker)
-                                     : no_overload(checker, node, types);
+    const struct cel_type *result = infer(checker, node, "bAA:A", types);
+    if (result && node->arguments[1]->shape == node->arguments[2]->shape &&
+        result->kind != CEL_TYPE_DYN)
+        node->shape = node->arguments[1]->shape;
+    return result;
 }
 
 /* --- entry --- */
@@ -390,7 +410,7 @@ const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_as
     if (!row)
         return check_unknown(checker, node);
     bool unchecked = checker->env->disable_check;
-    if (!is_operator(node) && !check_shape(checker, node, row))
+    if (!is_operator(node) && !check_arity(checker, node, row))
         return NULL;
     const struct cel_type **types = check_arguments(checker, node);
     if (!types || !cache_constants(checker, node))
@@ -400,10 +420,6 @@ const struct cel_type *cel_check_call(struct cel_checker *checker, struct cel_as
     node->reads_views = row->reads_views;
     if (unchecked)
         return DYN;
-    type = cel_infer_call(&checker->inference, row->signatures, cel_has_receiver(node), types,
-                          cel_argument_count(node));
-    if (type)
-        return type;
-    return checker->inference.failed ? cel_check_no_memory(checker)
-                                     : no_overload(checker, node, types);
+    type = infer(checker, node, row->signatures, types);
+    return type && node->form == CEL_FORM_INDEX ? cel_check_index(checker, node, type) : type;
 }

@@ -102,7 +102,7 @@ static bool read_declaration(struct conformance_case *now, struct json_ref entry
     if (!type)
         return false;
     now->variables[now->variable_count] =
-        (struct cel_declared_variable){name, type, now->variable_count};
+        (struct cel_declared_variable){name, type, now->variable_count, NULL};
     now->variable_count++;
     return true;
 }
@@ -115,7 +115,7 @@ static bool read_binding(struct conformance_case *now, struct slice name, struct
         at++;
     if (at == now->variable_count)
         now->variables[now->variable_count++] =
-            (struct cel_declared_variable){name, cel_type_of_kind(CEL_TYPE_DYN), at};
+            (struct cel_declared_variable){name, cel_type_of_kind(CEL_TYPE_DYN), at, NULL};
     return cel_case_value(now->arena, value, &now->slots[at]);
 }
 

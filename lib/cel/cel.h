@@ -23,6 +23,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/shape.h"
 #include "base/slice.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -143,6 +144,11 @@ struct cel_reference {
     bool required;       /* used otherwise than under has() / in */
 };
 
+/* Shapes (base/shape.h) give types to what comes from outside: a member that an object cannot have, or
+ * `+` of a text and a number, is an error of checking then. Where CEL would only refuse to guess what
+ * becomes of different types (lists of them, the branches of `?:`, a comparison with null) values with
+ * shapes may differ: what evaluates well is not refused. A number is "number" then: int or double.
+ * Shapes are read by compilation only. */
 struct cel_env {
     const struct cel_variable *variables;
     uint32_t variable_count;
@@ -154,6 +160,12 @@ struct cel_env {
         const char *why;
     } * hints;
     uint32_t hint_count;
+    /* What variables that come from JSON certainly are, instead of their type: parallel to variables, or
+     * NULL, and so may each be. */
+    const struct shape *const *shapes;
+    /* The same of members of namespaces. The callback may be NULL, and so may what it gives. */
+    const struct shape *(*member_shape)(void *context, uint32_t namespace_id, struct slice member);
+    void *shape_context;
     const char *container; /* CEL container for name resolution, or NULL */
     bool disable_check;    /* parse only; for conformance cases */
 };

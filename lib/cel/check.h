@@ -10,6 +10,8 @@
 struct cel_scope {
     struct slice name;
     const struct cel_type *type;
+    const struct shape *shape;   /* or NULL */
+    bool shaped;                 /* as of a node */
     uint32_t index;              /* local */
     const struct cel_ast *bound; /* what it stands for, evaluated when it is first used; or NULL */
     const struct cel_scope *outer;
@@ -39,6 +41,28 @@ MUSTCHECK const struct cel_type *cel_check_node(struct cel_checker *checker, str
 /* With the variables bound so far; for decisions by kind and for messages. */
 MUSTCHECK const struct cel_type *cel_check_resolve(struct cel_checker *checker,
                                                    const struct cel_type *type);
+
+/* --- member_shapes.c --- */
+
+/* Gives the node, whose type is not, or only roughly, known otherwise, the type of the shape, and the
+ * shape itself; as an optional when it is one. Without a shape the type stays. NULL without memory. */
+MUSTCHECK const struct cel_type *cel_check_shape(struct cel_checker *checker, struct cel_ast *node,
+                                                 const struct cel_type *type,
+                                                 const struct shape *shape);
+/* The node is the member of that name of `operand`. *shape is what is known of it, or NULL. False after
+ * an error: there can be none of that name. */
+MUSTCHECK bool cel_check_member(struct cel_checker *checker, const struct cel_ast *node,
+                                const struct cel_ast *operand, struct slice name,
+                                const struct shape **shape);
+/* The node is operand[index], and has that type otherwise. NULL after an error. */
+MUSTCHECK const struct cel_type *cel_check_index(struct cel_checker *checker, struct cel_ast *node,
+                                                 const struct cel_type *type);
+/* What each element of a list of that shape is; or NULL. */
+const struct shape *cel_shape_element(const struct shape *list);
+/* The call's arguments fit no signature. Those whose types come of shapes were never declared to be of
+ * one kind: gives them back with what they hold left open, where that may help; else false. */
+MUSTCHECK bool cel_check_loosen(struct cel_checker *checker, const struct cel_ast *node,
+                                const struct cel_type **types);
 
 /* --- macro_types.c --- */
 

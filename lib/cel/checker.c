@@ -92,6 +92,30 @@ static const struct cel_type *check_constructor(struct cel_checker *checker, str
 
 /* --- members --- */
 
+/* What the member of a value of that type is; not in a test. NULL on error. */
+static const struct cel_type *member_type(struct cel_checker *checker, struct cel_ast *node,
+                                          const struct cel_type *operand)
+{
+    const struct cel_type *member = DYN;
+    const struct shape *shape = NULL;
+    bool optional = node->optional || operand->kind == CEL_TYPE_OPTIONAL;
+    if (operand->kind == CEL_TYPE_OPTIONAL)
+        operand = operand->parameters[0];
+    if (operand->kind == CEL_TYPE_MAP)
+        member = operand->parameters[1];
+    else if (operand->kind != CEL_TYPE_DYN && operand->kind != CEL_TYPE_VARIABLE) {
+        char name[80];
+        return cel_check_fail(checker, node, "%s has no members: '.%.*s' needs a map",
+                              cel_type_write(operand, name, sizeof(name)), SLICE_ARG(node->name));
+    }
+    if (!cel_check_member(checker, node, node->arguments[0], node->name, &shape))
+        return NULL;
+    if (node->test)
+        return cel_type_of_kind(CEL_TYPE_BOOL);
+    const struct cel_type *type = optional ? cel_type_optional(checker->arena, member) : member;
+    return type ? cel_check_shape(checker, node, type, shape) : cel_check_no_memory(checker);
+}
+
 static const struct cel_type *check_select(struct cel_checker *checker, struct cel_ast *node)
 {
     bool done = false;
@@ -104,21 +128,7 @@ static const struct cel_type *check_select(struct cel_checker *checker, struct c
     node->run = node->test       ? cel_run_has
                 : node->optional ? cel_run_select_optional
                                  : cel_run_select;
-    const struct cel_type *member = DYN;
-    bool optional = node->optional || operand->kind == CEL_TYPE_OPTIONAL;
-    if (operand->kind == CEL_TYPE_OPTIONAL)
-        operand = operand->parameters[0];
-    if (operand->kind == CEL_TYPE_MAP)
-        member = operand->parameters[1];
-    else if (operand->kind != CEL_TYPE_DYN && operand->kind != CEL_TYPE_VARIABLE) {
-        char name[80];
-        return cel_check_fail(checker, node, "%s has no members: '.%.*s' needs a map",
-                              cel_type_write(operand, name, sizeof(name)), SLICE_ARG(node->name));
-    }
-    if (node->test)
-        return cel_type_of_kind(CEL_TYPE_BOOL);
-    const struct cel_type *type = optional ? cel_type_optional(checker->arena, member) : member;
-    return type ? type : cel_check_no_memory(checker);
+    return member_type(checker, node, operand);
 }
 
 /* --- entry --- */
@@ -163,6 +173,8 @@ const struct cel_type *cel_check_node(struct cel_checker *checker, struct cel_as
     }
     if (!type || !check_depth(checker, node))
         return NULL;
+    for (uint32_t i = 0; i < node->argument_count; i++)
+        node->shaped |= node->arguments[i]->shaped;
     node->type = checker->env->disable_check ? DYN : type;
     return node->type;
 }

@@ -14,6 +14,7 @@ struct cel_declared_variable {
     struct slice name; /* may be qualified: "a.b" */
     const struct cel_type *type;
     uint32_t slot;
+    const struct shape *shape; /* or NULL */
 };
 
 /* A function known to the checker only; programs that call it cannot be evaluated. */

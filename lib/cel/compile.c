@@ -58,10 +58,18 @@ const struct cel_program *cel_compile(struct arena *arena, struct slice source,
         cel_error_no_memory(error, source);
         return NULL;
     }
-    for (uint32_t i = 0; i < env->variable_count; i++)
-        variables[i] = (struct cel_declared_variable){slice_str(env->variables[i].name),
-                                                      static_type(env->variables[i].type),
-                                                      env->variables[i].slot};
+    for (uint32_t i = 0; i < env->variable_count; i++) {
+        const struct cel_variable *variable = &env->variables[i];
+        const struct shape *shape = env->shapes ? env->shapes[i] : NULL;
+        const struct cel_type *type =
+            shape ? cel_type_of_shape(arena, shape) : static_type(variable->type);
+        variables[i] =
+            (struct cel_declared_variable){slice_str(variable->name), type, variable->slot, shape};
+        if (!type) {
+            cel_error_no_memory(error, source);
+            return NULL;
+        }
+    }
     struct cel_declarations declarations = {
         .env = env, .variables = variables, .variable_count = env->variable_count};
     return cel_compile_declared(arena, source, &declarations, error);

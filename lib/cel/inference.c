@@ -117,6 +117,8 @@ static bool as_general(const struct cel_type *a, const struct cel_type *b)
         return true;
     if (b->kind == CEL_TYPE_DYN || b->kind == CEL_TYPE_VARIABLE)
         return false;
+    if (a->kind == CEL_TYPE_NUMBER)
+        return cel_type_is_number(b);
     if (a->kind != b->kind || a->count != b->count || strcmp(a->name, b->name) != 0)
         return false;
     if (a->kind == CEL_TYPE_TYPE)
@@ -184,6 +186,8 @@ static bool assignable(struct cel_inference *inference, const struct cel_type *f
         return nullable(to);
     if (to->kind == CEL_TYPE_NULL)
         return nullable(from);
+    if (from->kind == CEL_TYPE_NUMBER || to->kind == CEL_TYPE_NUMBER)
+        return cel_type_is_number(from) && cel_type_is_number(to);
     if (from->kind != to->kind)
         return false;
     if (from->kind == CEL_TYPE_TYPE)
@@ -297,12 +301,25 @@ static const struct cel_type *read_type(struct signature *signature)
     return type;
 }
 
+/* Are there arguments of a kind that is known only when the expression runs? */
 static bool any_dyn(struct cel_inference *inference, const struct cel_type *const *arguments,
                     uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct cel_type *type = cel_infer_resolve(inference, arguments[i]);
-        if (type && (type->kind == CEL_TYPE_DYN || type->kind == CEL_TYPE_VARIABLE))
+        if (type && (type->kind == CEL_TYPE_DYN || type->kind == CEL_TYPE_VARIABLE ||
+                     type->kind == CEL_TYPE_NUMBER))
+            return true;
+    }
+    return false;
+}
+
+static bool any_number(struct cel_inference *inference, const struct cel_type *const *arguments,
+                       uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct cel_type *type = cel_infer_resolve(inference, arguments[i]);
+        if (type && type->kind == CEL_TYPE_NUMBER)
             return true;
     }
     return false;
@@ -311,8 +328,7 @@ static bool any_dyn(struct cel_inference *inference, const struct cel_type *cons
 static bool is_number(struct cel_inference *inference, const struct cel_type *argument)
 {
     const struct cel_type *type = cel_infer_resolve(inference, argument);
-    return type && (type->kind == CEL_TYPE_INT || type->kind == CEL_TYPE_UINT ||
-                    type->kind == CEL_TYPE_DOUBLE || type->kind == CEL_TYPE_DYN ||
+    return type && (cel_type_is_number(type) || type->kind == CEL_TYPE_DYN ||
                     type->kind == CEL_TYPE_VARIABLE);
 }
 
@@ -370,6 +386,7 @@ const struct cel_type *cel_infer_call(struct cel_inference *inference, const cha
                                       uint32_t count)
 {
     struct signature signature = {.inference = inference, .at = signatures};
+    const bool number = any_number(inference, arguments, count);
     const struct cel_type *found = NULL;
     while (*signature.at) {
         if (*signature.at == ' ') {
@@ -391,6 +408,8 @@ const struct cel_type *cel_infer_call(struct cel_inference *inference, const cha
         signature.found = true;
         if (!found)
             found = result;
+        else if (number && cel_type_is_number(found) && cel_type_is_number(result))
+            found = cel_type_of_kind(found->kind == result->kind ? found->kind : CEL_TYPE_NUMBER);
         else if (!cel_type_equal(found, result))
             found = cel_type_of_kind(CEL_TYPE_DYN);
     }

@@ -143,6 +143,18 @@ static uint32_t note_local(struct cel_checker *checker, uint32_t index)
     return index;
 }
 
+/* The elements' variable has the shape of the range's elements, that of an optional its own. */
+static bool give_shapes(struct cel_checker *checker, const struct cel_ast *node,
+                        struct cel_scope *variable)
+{
+    bool optional = node->macro == CEL_MACRO_OPT_MAP || node->macro == CEL_MACRO_OPT_FLAT_MAP;
+    const struct shape *of = node->arguments[0]->shape;
+    variable->shape = optional ? of : cel_shape_element(of);
+    if (variable->shape)
+        variable->type = cel_type_of_shape(checker->arena, variable->shape);
+    return variable->type || cel_check_no_memory(checker);
+}
+
 static const struct cel_type *check_walk(struct cel_checker *checker, struct cel_ast *node)
 {
     bool optional = node->macro == CEL_MACRO_OPT_MAP || node->macro == CEL_MACRO_OPT_FLAT_MAP;
@@ -154,10 +166,16 @@ static const struct cel_type *check_walk(struct cel_checker *checker, struct cel
     const struct cel_scope *outer = checker->scope;
     struct cel_scope first = {.name = node->name,
                               .type = types.first,
+                              .shaped = node->arguments[0]->shaped,
                               .index = note_local(checker, outer ? outer->index + 1 : 0),
                               .outer = outer};
-    struct cel_scope second = {
-        .name = node->second, .type = types.second, .index = first.index + 1, .outer = &first};
+    struct cel_scope second = {.name = node->second,
+                               .type = types.second,
+                               .shaped = first.shaped,
+                               .index = first.index + 1,
+                               .outer = &first};
+    if (!give_shapes(checker, node, types.second ? &second : &first))
+        return NULL;
     node->index = first.index;
     node->run = optional ? cel_run_opt_map : cel_run_macro;
     checker->scope = &first;
@@ -172,6 +190,8 @@ static const struct cel_type *check_walk(struct cel_checker *checker, struct cel
     uint32_t condition = condition_of(node);
     if (!good || (condition > 0 && !check_condition(checker, node->arguments[condition])))
         return NULL;
+    if (node->macro == CEL_MACRO_FILTER && first.shape)
+        node->shape = node->arguments[0]->shape;
     return result_type(checker, node, &types);
 }
 
@@ -197,6 +217,8 @@ static const struct cel_type *check_names(struct cel_checker *checker, struct ce
         places[i] = note_local(checker, checker->program->local_count);
         scopes[i] = (struct cel_scope){.name = block ? slice_str(name) : node->name,
                                        .type = type,
+                                       .shape = node->arguments[i]->shape,
+                                       .shaped = node->arguments[i]->shaped,
                                        .index = places[i],
                                        .bound = node->arguments[i],
                                        .outer = checker->scope};
@@ -205,6 +227,7 @@ static const struct cel_type *check_names(struct cel_checker *checker, struct ce
     if (type || count == 0)
         type = cel_check_node(checker, node->arguments[count]);
     checker->scope = outer;
+    node->shape = node->arguments[count]->shape;
     node->cached = places;
     node->run = cel_run_names;
     return type;

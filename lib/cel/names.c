@@ -96,6 +96,8 @@ static const struct cel_type *use_variable(struct cel_checker *checker, struct c
         return NULL;
     node->run = cel_run_slot;
     node->index = variable->slot;
+    node->shape = checker->env->disable_check ? NULL : variable->shape;
+    node->shaped = node->shape != NULL;
     return variable->type;
 }
 
@@ -151,6 +153,8 @@ const struct cel_type *cel_check_name(struct cel_checker *checker, struct cel_as
         node->cached = local->bound;
         if (local->bound)
             node->depth = local->bound->depth + 1;
+        node->shape = local->shape;
+        node->shaped = local->shaped;
         return local->type;
     }
     bool found = false;
@@ -201,22 +205,29 @@ static void write_qualified(const struct cel_ast *node, char *end)
 enum reference_use { VALUE, EXISTS, OPTIONAL };
 
 static const struct cel_type *reference_type(struct cel_checker *checker, struct cel_ast *node,
+                                             const struct cel_reference *reference,
                                              enum reference_use use)
 {
-    const struct cel_type *dyn = cel_type_of_kind(CEL_TYPE_DYN);
+    const struct cel_env *env = checker->env;
+    const struct cel_type *type = cel_type_of_kind(CEL_TYPE_DYN);
     switch (use) {
     case VALUE:
         node->run = cel_run_reference;
-        return dyn;
+        break;
     case EXISTS:
         node->run = cel_run_reference_exists;
         return cel_type_of_kind(CEL_TYPE_BOOL);
     case OPTIONAL:
         node->run = cel_run_reference_optional;
+        if (!(type = cel_type_optional(checker->arena, type)))
+            return cel_check_no_memory(checker);
         break;
     }
-    const struct cel_type *optional = cel_type_optional(checker->arena, dyn);
-    return optional ? optional : cel_check_no_memory(checker);
+    const struct shape *shape =
+        env->member_shape
+            ? env->member_shape(env->shape_context, reference->namespace_id, reference->member)
+            : NULL;
+    return cel_check_shape(checker, node, type, shape);
 }
 
 static const struct cel_type *use_reference(struct cel_checker *checker, struct cel_ast *node,
@@ -247,7 +258,7 @@ static const struct cel_type *use_reference(struct cel_checker *checker, struct 
     }
     program->references[at].required |= use == VALUE;
     node->index = at;
-    return reference_type(checker, node, use);
+    return reference_type(checker, node, &program->references[at], use);
 }
 
 const struct cel_type *cel_check_qualified(struct cel_checker *checker, struct cel_ast *node,

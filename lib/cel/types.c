@@ -8,6 +8,7 @@ static const struct cel_type plain_types[] = {
         type_kind] = {.kind = CEL_TYPE_##type_kind, .name = (text), .runtime = (runtime_text)},
     CEL_TYPES(X)
 #undef X
+        [CEL_TYPE_NUMBER] = {.kind = CEL_TYPE_NUMBER, .name = "number", .runtime = "number"},
 };
 
 static const struct cel_type list_of_dyn = {.kind = CEL_TYPE_LIST,
@@ -120,6 +121,39 @@ const struct cel_type *cel_type_of_value(const struct cel_value *value)
     if (value->kind == CEL_JSON)
         return cel_type_of_kind(kind_of_json(json_type(value->json)));
     return cel_type_of_kind(kinds[value->kind]);
+}
+
+/* --- shapes --- */
+
+enum { SHAPE_DEPTH = 8 }; /* lists of lists of …: further in they are dyn */
+
+static const struct cel_type *shape_type(struct arena *arena, const struct shape *shape,
+                                         unsigned depth)
+{
+    if (!shape || depth > SHAPE_DEPTH)
+        return cel_type_of_kind(CEL_TYPE_DYN);
+    if (shape->types == SHAPE_OF(JSON_NULL))
+        return cel_type_of_kind(CEL_TYPE_NULL);
+    if (shape->types == SHAPE_OF(JSON_BOOL))
+        return cel_type_of_kind(CEL_TYPE_BOOL);
+    if (shape->types == SHAPE_OF(JSON_NUMBER))
+        return cel_type_of_kind(CEL_TYPE_NUMBER);
+    if (shape->types == SHAPE_OF(JSON_STRING))
+        return cel_type_of_kind(CEL_TYPE_STRING);
+    if (shape->types == SHAPE_OF(JSON_ARRAY)) {
+        const struct cel_type *element = shape_type(arena, shape->element, depth + 1);
+        return element ? cel_type_list(arena, element) : NULL;
+    }
+    if (shape->types != SHAPE_OF(JSON_OBJECT))
+        return cel_type_of_kind(CEL_TYPE_DYN); /* one of several */
+    const struct cel_type *value =
+        shape_type(arena, shape->member_count == 0 ? shape->rest : NULL, depth + 1);
+    return value ? cel_type_map(arena, cel_type_of_kind(CEL_TYPE_STRING), value) : NULL;
+}
+
+const struct cel_type *cel_type_of_shape(struct arena *arena, const struct shape *shape)
+{
+    return shape_type(arena, shape, 0);
 }
 
 /* --- text --- */

@@ -31,8 +31,9 @@ enum cel_type_kind {
 #define X(kind, name, runtime) CEL_TYPE_##kind,
     CEL_TYPES(X)
 #undef X
-        CEL_TYPE_VARIABLE, /* id */
-    CEL_TYPE_ABSTRACT,     /* name and parameters; only from declarations */
+        CEL_TYPE_NUMBER, /* of JSON, by a shape: int or double; nothing can be declared so */
+    CEL_TYPE_VARIABLE,   /* id */
+    CEL_TYPE_ABSTRACT,   /* name and parameters; only from declarations */
 };
 
 #define CEL_MAX_TYPE_PARAMETERS 4
@@ -66,6 +67,14 @@ MUSTCHECK const struct cel_type *cel_type_with(struct arena *arena, const struct
 const struct cel_type *cel_type_by_name(struct slice name);
 /* The run-time type of a value. */
 const struct cel_type *cel_type_of_value(const struct cel_value *value);
+
+/* What a shape says of values; NULL shapes are dyn. NULL without memory. */
+MUSTCHECK const struct cel_type *cel_type_of_shape(struct arena *arena, const struct shape *shape);
+static inline bool cel_type_is_number(const struct cel_type *type)
+{
+    return type->kind == CEL_TYPE_INT || type->kind == CEL_TYPE_UINT ||
+           type->kind == CEL_TYPE_DOUBLE || type->kind == CEL_TYPE_NUMBER;
+}
 
 /* "map(string, list(int))"; type variables are "dyn". Cut to size. Returns out. */
 const char *cel_type_write(const struct cel_type *type, char *out, size_t size);

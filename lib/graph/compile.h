@@ -8,8 +8,9 @@
  *   cycle       closing edges, topological order
  *   loops       bodies, nesting, their rules
  *   each        regions behind each joins
+ *   schemas     of inputs and outputs; what is certain by them (shapes)
  *   names       expressions and bindings, with who may name whom (reach)
- *   schemas     of inputs and outputs
+ *   output      the one that the last token forms (schemas)
  *   frames      where outputs are kept
  *   warnings    what is legal and looks wrong
  *
@@ -19,6 +20,7 @@
 #ifndef TROUPE_GRAPH_COMPILE_H
 #define TROUPE_GRAPH_COMPILE_H
 
+#include "base/shape.h"
 #include "base/strmap.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
@@ -48,7 +50,8 @@ struct edge_draft {
     bool first;                /* of its merged edge */
 };
 
-struct reach; /* reach.c */
+struct reach;       /* reach.c */
+struct node_shapes; /* shapes.c */
 
 struct compiler {
     struct graph *graph;
@@ -80,6 +83,10 @@ struct compiler {
     uint32_t *topological; /* node indices; valid without cycles */
     struct reach *reach;   /* made when first needed; settled too */
     struct reach *settled;
+
+    bool recorded;                   /* it was accepted once: graph_load */
+    struct node_shapes *node_shapes; /* shapes.c; NULL: nothing is known */
+    const struct shape *context_shape;
 
     /* Who is named, while one node's names are collected. */
     uint32_t *named_stamp; /* per node: == stamp when it need not be listed again */
@@ -150,8 +157,9 @@ MUSTCHECK int implied_edges(struct compiler *c);
 MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
 MUSTCHECK int each_pass(struct compiler *c);
-MUSTCHECK int names_pass(struct compiler *c);
 MUSTCHECK int schemas_pass(struct compiler *c);
+MUSTCHECK int names_pass(struct compiler *c);
+MUSTCHECK int output_pass(struct compiler *c);
 MUSTCHECK int frames_pass(struct compiler *c);
 MUSTCHECK int warnings_pass(struct compiler *c);
 
@@ -170,9 +178,17 @@ MUSTCHECK int reach_settled(struct compiler *c, uint32_t node, uint32_t reader, 
 /* Where an expression or a binding stands decides what it may name. */
 enum site { SITE_CONFIG, SITE_CONDITION, SITE_OUTPUT };
 
+/* What `input` is there. */
+enum site_input {
+    INPUT_CHECKED, /* the node's, behind its input_schema */
+    INPUT_GIVEN,   /* before that: in `when` */
+    INPUT_NATURAL, /* what it would be without config.input: in there */
+};
+
 struct scope {
     struct compiler *c;
     enum site site;
+    enum site_input input;
     uint32_t node;                /* whose config or condition; NO_NODE: of none */
     bool of_filter, of_aggregate; /* the names value and index, or inputs, exist */
     bool names_input, names_context, names_run;

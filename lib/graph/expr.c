@@ -1,6 +1,7 @@
 /* expr: compiling an expression with the names of its site. */
 #include "graph/expr.h"
 #include "graph/compile.h"
+#include "graph/shapes.h"
 
 #define HINTS_EVERYWHERE                                                                           \
     {"item", "'item' exists only inside a map"}, {"index", "'index' exists only inside a map"},    \
@@ -21,6 +22,7 @@ static const struct cel_namespace namespaces[] = {{.name = "ctx", .id = NAMESPAC
 /* The names of a site, made for one compilation. */
 struct site_env {
     struct cel_variable names[SLOT_COUNT];
+    const struct shape *shapes[SLOT_COUNT];
     struct cel_env env;
 };
 
@@ -31,18 +33,33 @@ static void add_name(struct site_env *site, const char *name, enum cel_static_ty
         (struct cel_variable){.name = name, .type = type, .slot = slot};
 }
 
+static void add_shaped(struct site_env *site, const char *name, uint32_t slot,
+                       const struct shape *shape)
+{
+    site->shapes[site->env.variable_count] = shape;
+    add_name(site, name, CEL_DYN, slot);
+}
+
+static const struct shape *member_shape(void *context, uint32_t namespace_id, struct slice member)
+{
+    return namespace_id == NAMESPACE_CTX ? shapes_record(context, member) : NULL;
+}
+
 static void make_env(const struct scope *scope, struct site_env *site)
 {
     const struct graph_node *node = scope->node == NO_NODE || scope->site == SITE_OUTPUT
                                         ? NULL
                                         : &scope->c->graph->nodes[scope->node];
     *site = (struct site_env){.env = {.variables = site->names,
+                                      .shapes = site->shapes,
+                                      .member_shape = member_shape,
+                                      .shape_context = scope->c,
                                       .namespaces = namespaces,
                                       .namespace_count = ARRAY_LEN(namespaces),
                                       .hints = config_hints,
                                       .hint_count = ARRAY_LEN(config_hints)}};
-    add_name(site, "input", CEL_DYN, SLOT_INPUT);
-    add_name(site, "context", CEL_DYN, SLOT_CONTEXT);
+    add_shaped(site, "input", SLOT_INPUT, shapes_input(scope));
+    add_shaped(site, "context", SLOT_CONTEXT, shapes_context(scope));
     add_name(site, "run", CEL_STATIC_MAP, SLOT_RUN);
     if (node && node->goto_target)
         add_name(site, "error", CEL_DYN, SLOT_ERROR);
@@ -55,7 +72,7 @@ static void make_env(const struct scope *scope, struct site_env *site)
     if (scope->of_aggregate)
         add_name(site, "inputs", CEL_STATIC_LIST, SLOT_INPUTS);
     if (scope->site == SITE_CONDITION) {
-        add_name(site, "output", CEL_DYN, SLOT_OUTPUT);
+        add_shaped(site, "output", SLOT_OUTPUT, shapes_output(scope));
         site->env.hints = condition_hints;
         site->env.hint_count = ARRAY_LEN(condition_hints);
     } else if (scope->site == SITE_OUTPUT) {

@@ -117,22 +117,20 @@ static int passes(struct compiler *c)
     if (rc <= 0)
         return rc;
     if (nodes_pass(c) != 0 || edges_pass(c) != 0 || cycle_pass(c) != 0 || loops_pass(c) != 0 ||
-        each_pass(c) != 0 || names_pass(c) != 0 || schemas_pass(c) != 0 || frames_pass(c) != 0 ||
-        warnings_pass(c) != 0)
+        each_pass(c) != 0 || schemas_pass(c) != 0 || names_pass(c) != 0 || output_pass(c) != 0 ||
+        frames_pass(c) != 0 || warnings_pass(c) != 0)
         return -1;
     return c->findings->errors > c->errors_before ? 0 : canonical_form(c);
 }
 
-struct graph *graph_compile(struct slice source, enum graph_format format,
-                            struct findings *findings)
+static struct graph *compile(struct slice source, enum graph_format format,
+                             const struct graph_checks *checks, bool recorded,
+                             struct findings *findings)
 {
-    return graph_compile_checked(source, format, NULL, findings);
-}
-
-struct graph *graph_compile_checked(struct slice source, enum graph_format format,
-                                    const struct graph_checks *checks, struct findings *findings)
-{
-    struct compiler c = {.findings = findings, .checks = checks, .suggest_budget = SUGGESTIONS};
+    struct compiler c = {.findings = findings,
+                         .checks = checks,
+                         .recorded = recorded,
+                         .suggest_budget = SUGGESTIONS};
     c.errors_before = findings->errors;
     c.graph = create();
     if (!c.graph) {
@@ -151,13 +149,25 @@ struct graph *graph_compile_checked(struct slice source, enum graph_format forma
     return NULL;
 }
 
+struct graph *graph_compile(struct slice source, enum graph_format format,
+                            struct findings *findings)
+{
+    return compile(source, format, NULL, false, findings);
+}
+
+struct graph *graph_compile_checked(struct slice source, enum graph_format format,
+                                    const struct graph_checks *checks, struct findings *findings)
+{
+    return compile(source, format, checks, false, findings);
+}
+
 struct graph *graph_load(struct slice canonical, struct err *err)
 {
     struct arena arena;
     struct findings findings;
     arena_init(&arena, 0);
     findings_init(&findings, &arena);
-    struct graph *graph = graph_compile(canonical, GRAPH_JSON, &findings);
+    struct graph *graph = compile(canonical, GRAPH_JSON, NULL, true, &findings);
     if (!graph && findings.out_of_memory)
         (void)err_set(err, ERR_LIMIT, "no memory to compile a graph");
     for (uint32_t i = 0; !graph && !findings.out_of_memory && i < findings.count; i++) {

@@ -151,9 +151,11 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     struct path items = path_key(&config, SLICE("items"));
     struct path template = path_key(&config, SLICE("template"));
     struct path jq = path_key(&config, SLICE("jq"));
+    scope->input = INPUT_NATURAL;
     if (json_present(draft->input) &&
         binding_compile(scope, draft->input, &input, &node->input) != 0)
         return -1;
+    scope->input = INPUT_CHECKED;
     struct path delay = path_key(&config, node->delay_until ? SLICE("until") : SLICE("ms"));
     if (json_present(draft->delay) &&
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
@@ -285,7 +287,7 @@ static int node_names(struct compiler *c, uint32_t index)
     struct path list = path_key(NULL, SLICE("nodes"));
     struct path place = path_index(&list, index);
     struct path when = path_key(&place, SLICE("when"));
-    struct scope config = {.c = c, .site = SITE_CONFIG, .node = index};
+    struct scope config = {.c = c, .site = SITE_CONFIG, .input = INPUT_GIVEN, .node = index};
     struct scope conditions = {.c = c, .site = SITE_CONDITION, .node = index};
     begin_names(c, node);
     if (compile_condition(&config, c->nodes[index].when, &when, &node->when) != 0 ||

@@ -1,6 +1,7 @@
 /* schemas: what inputs and outputs must look like, of the definition and of nodes. */
 #include "graph/compile.h"
 #include "graph/expr.h"
+#include "graph/shapes.h"
 #include "schema/schema.h"
 #include <stdio.h>
 
@@ -102,6 +103,11 @@ int schemas_pass(struct compiler *c)
         if (of_object(c, c->nodes[i].ref, &place, &node->input_schema, &node->output_schema) != 0)
             return -1;
     }
+    return shapes_make(c);
+}
+
+int output_pass(struct compiler *c)
+{
     return c->graph->output_schema && !c->graph->output && !c->edges_unclear ? form_output(c) : 0;
 }
 

@@ -43,7 +43,7 @@ static int compare(struct slice a, struct slice b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static const struct schema_node *find_property(const struct schema_properties *properties,
+const struct schema_node *schema_find_property(const struct schema_properties *properties,
                                                struct slice name)
 {
     uint32_t low = 0, high = properties->count;
@@ -93,7 +93,7 @@ static bool check_member(struct schema_run *run, const struct schema_node *node,
                          const struct json_iter *it, struct slice name,
                          const struct schema_place *place)
 {
-    const struct schema_node *property = find_property(&node->properties, name);
+    const struct schema_node *property = schema_find_property(&node->properties, name);
     bool good = true, known = property != NULL;
     if (property)
         good = run_apply(run, property, it->value, place);

@@ -35,6 +35,10 @@ struct schema_properties {
     uint32_t count;
 };
 
+/* NULL when there is none of that name (check_objects.c). */
+const struct schema_node *schema_find_property(const struct schema_properties *properties,
+                                               struct slice name);
+
 struct schema_pattern {
     struct slice text;
     void *regex; /* base/regex.h */

@@ -46,6 +46,29 @@ struct example {
                                                                                      "\"to\": "    \
                                                                                      "\"d-d\"}]}"
 
+/* a -> b -> c, c with a template; fields of the definition and of a; a's condition. */
+#define SCHEMAS(definition, fields, template, condition)                                             \
+    "{\n" definition "\n\"nodes\": [\n{" fields " \"id\": \"a\", \"type\": \"noop\"},\n"             \
+    "{\"id\": \"b\", \"type\": \"noop\"},\n"                                                         \
+    "{\"id\": \"c\", \"type\": \"transform\", \"config\": {\"template\": \"" template "\"}}],\n"     \
+                                                                                      "\"edges\":"   \
+                                                                                      " [{"          \
+                                                                                      "\"from\": "   \
+                                                                                      "\"a\", "      \
+                                                                                      "\"to\": "     \
+                                                                                      "\"b\", "      \
+                                                                                      "\"conditio"   \
+                                                                                      "n\": "        \
+                                                                                      "\"" condition \
+                                                                                      "\"}, "        \
+                                                                                      "{\"from\":"   \
+                                                                                      " \"b\", "     \
+                                                                                      "\"to\": "     \
+                                                                                      "\"c\"}]}"
+#define ORDER                                                                                      \
+    "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"name\": "          \
+    "{\"type\": \"string\"}, \"total\": {\"type\": \"number\"}}}"
+
 static const struct example json_examples[] = {
     /* --- the document --- */
     {"", {"1:1 "}},
@@ -215,6 +238,45 @@ static const struct example json_examples[] = {
      {"edges[0].condition.expression: expected a string, not a number"}},
     {CONDITION("{\"expression\": \".\"}"), {"2:50 edges[0].condition: type is missing"}},
     {CONDITION("{\"type\": \"schema\", \"schema\": {}}"), {NULL}},
+    /* --- types by schemas --- */
+    {SCHEMAS("", "\"output_schema\": " ORDER ",", "${ctx.a.output.name + 1}", "true"),
+     {"6:78 nodes[2].config.template: no overload of '+' for (string, int)"}},
+    {SCHEMAS("", "\"output_schema\": " ORDER ",", "${ctx.a.output.total + 1}", "true"), {NULL}},
+    {SCHEMAS("", "\"output_schema\": " ORDER ",", "${ctx.a.output.totl}", "true"),
+     {"6:73 nodes[2].config.template: there is no member 'totl' here; did you mean 'total'?"}},
+    {SCHEMAS("", "\"output_schema\": " ORDER ", \"on_error\": \"continue\",",
+             "${ctx.a.output.totl}", "output.totl > 1"),
+     {NULL}},
+    {SCHEMAS("", "\"output_schema\": " ORDER ",", "$input.x", "output.totl > 1"),
+     {"7:57 edges[0].condition: there is no member 'totl' here; did you mean 'total'?"}},
+    {SCHEMAS("", "\"output_schema\": " ORDER ",", "$input.x", "output.name"),
+     {"7:49 edges[0].condition: a condition is true or false; this is string"}},
+    {SCHEMAS("", "\"output_schema\": true,", "${ctx.a.output.name + 1}", "true"),
+     {"expected an object"}},
+    {SCHEMAS("", "\"output_schema\": {},", "${ctx.a.output.name + 1}", "output.totl > 1"), {NULL}},
+    {SCHEMAS("", "", "${ctx.a.outptu}", "true"),
+     {"6:66 nodes[2].config.template: there is no member 'outptu' here; did you mean 'output'?"}},
+    {SCHEMAS("", "", "${ctx.a.started_at + duration('1s')}", "true"), {NULL}},
+    /* the run's input, and what passes through */
+    {SCHEMAS("\"input_schema\": " ORDER ",", "", "${context.totl}", "input.totl > 1"),
+     {"6:68 nodes[2].config.template: there is no member 'totl' here; did you mean 'total'?",
+      "7:56 edges[0].condition: there is no member 'totl' here; did you mean 'total'?"}},
+    {SCHEMAS("\"input_schema\": " ORDER ",", "", "${input.totl}", "output.totl > 1"),
+     {"6:66 nodes[2].config.template: there is no member 'totl' here; did you mean 'total'?",
+      "7:57 edges[0].condition: there is no member 'totl' here; did you mean 'total'?"}},
+    {SCHEMAS("\"input_schema\": " ORDER ",", "\"config\": {\"input\": {\"x\": 1}},",
+             "${input.totl}", "input.totl > 1 && output.totl > 1"),
+     {NULL}},
+    {SCHEMAS("\"input_schema\": " ORDER ",", "\"config\": {\"input\": \"${input.totl}\"},", "x",
+             "true"),
+     {"4:31 nodes[0].config.input: there is no member 'totl' here"}},
+    /* a node's input is looked at behind `when` */
+    {SCHEMAS("", "\"input_schema\": " ORDER ", \"when\": \"input.totl > 1\",", "x", "true"),
+     {NULL}},
+    {SCHEMAS("", "\"input_schema\": " ORDER ",", "x", "input.totl > 1"),
+     {"7:56 edges[0].condition: there is no member 'totl' here"}},
+    {SCHEMAS("", "\"input_schema\": " ORDER ", \"on_error\": \"continue\",", "x", "input.totl > 1"),
+     {NULL}},
     {CONDITION("{\"type\": \"schema\"}"), {"2:50 edges[0].condition: schema is missing"}},
     {CONDITION("{\"type\": \"schema\", \"schema\": {\"minimum\": \"x\"}}"),
      {"edges[0].condition.schema.minimum: "}},
