@@ -70,6 +70,23 @@ void arena_reset(struct arena *arena)
     arena->head->used = 0;
 }
 
+struct arena_mark arena_mark(const struct arena *arena)
+{
+    return (struct arena_mark){arena->head, arena->head ? arena->head->used : 0, arena->used_bytes};
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+    while (arena->head != mark.head) {
+        struct arena_block *older = arena->head->older;
+        free(arena->head);
+        arena->head = older;
+    }
+    if (arena->head)
+        arena->head->used = mark.used;
+    arena->used_bytes = mark.used_bytes;
+}
+
 /* A new head with room for `size`. Not larger than what the cap can still hand out: an arena with a
  * small cap takes little memory. */
 static struct arena_block *add_block(struct arena *arena, size_t size)

@@ -30,6 +30,14 @@ void arena_free(struct arena *arena);
 /* Forgets everything but keeps the newest block for reuse: for per-token scratch on hot paths. */
 void arena_reset(struct arena *arena);
 
+/* How much of it is used; arena_rewind forgets all that was handed out since. */
+struct arena_mark {
+    struct arena_block *head;
+    size_t used, used_bytes;
+};
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_rewind(struct arena *arena, struct arena_mark mark);
+
 /* NULL at the cap or without memory. size 0 gives a valid pointer. */
 MUSTCHECK void *arena_alloc(struct arena *arena, size_t size);
 MUSTCHECK void *arena_zalloc(struct arena *arena, size_t size);

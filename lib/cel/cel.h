@@ -215,6 +215,7 @@ void cel_each_function(void (*each)(void *context, struct slice name), void *con
 
 struct cel_budget {
     uint64_t max_steps; /* evaluator steps; 0: default 1,000,000 */
+    uint64_t max_bytes; /* of memory, all that is made on the way; 0: what the arena gives */
 };
 
 struct cel_activation {
@@ -226,7 +227,8 @@ struct cel_activation {
     struct cel_budget budget;
 };
 
-/* Evaluates into *value, whose memory is the arena's, the documents' and the program's. 0 or -1. */
+/* Evaluates into *value, whose memory is the arena's, the documents' and the program's. 0 or -1; then
+ * nothing of the arena is used. */
 MUSTCHECK int cel_eval(const struct cel_program *program, const struct cel_activation *activation,
                        struct arena *arena, struct cel_value *value, struct cel_error *error);
 

@@ -368,8 +368,8 @@ static int fail_with(const struct cel_evaluator *evaluator, const struct cel_fau
     return -1;
 }
 
-int cel_eval(const struct cel_program *program, const struct cel_activation *activation,
-             struct arena *arena, struct cel_value *value, struct cel_error *error)
+static int evaluate(const struct cel_program *program, const struct cel_activation *activation,
+                    struct arena *arena, struct cel_value *value, struct cel_error *error)
 {
     uint64_t steps = activation->budget.max_steps ? activation->budget.max_steps : DEFAULT_STEPS;
     struct cel_evaluator evaluator = {
@@ -393,4 +393,22 @@ int cel_eval(const struct cel_program *program, const struct cel_activation *act
     if (evaluator.fatal)
         return fail_with(&evaluator, evaluator.fatal, error);
     return cel_failed(value) ? fail_with(&evaluator, value->fault, error) : 0;
+}
+
+int cel_eval(const struct cel_program *program, const struct cel_activation *activation,
+             struct arena *arena, struct cel_value *value, struct cel_error *error)
+{
+    const uint64_t most = activation->budget.max_bytes;
+    const size_t cap = arena->cap_bytes;
+    const struct arena_mark mark = arena_mark(arena);
+    /* The budget is a lower cap, for as long as it takes. */
+    if (most > 0 && (cap == 0 || most < cap - mark.used_bytes))
+        arena->cap_bytes = mark.used_bytes + (size_t)most;
+    const int rc = evaluate(program, activation, arena, value, error);
+    arena->cap_bytes = cap;
+    if (rc != 0 || value->kind == CEL_BOOL) /* what needs none of it */
+        arena_rewind(arena, mark);
+    if (rc != 0)
+        *value = cel_absent();
+    return rc;
 }

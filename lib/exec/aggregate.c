@@ -181,16 +181,9 @@ static int pick(struct exec_task *task, struct json_ref inputs, uint32_t index)
 
 static int evaluate(struct exec_task *task, struct json_ref inputs)
 {
-    struct cel_value value;
-    struct cel_error error;
-    const struct graph_expr *expr = task->node->expression;
     task->values->inputs = (struct graph_text){.text = json_text(inputs)};
-    if (graph_expr_eval(expr, task->values, task->arena, &value, &task->failure) != 0)
-        return -1;
-    if (cel_write_json(task->output, &value, &error) != 0)
-        return exec_failed(task, error.code == CEL_ERROR_TYPE ? "type" : "too_large", "%s: %s",
-                           expr->path, error.message);
-    return 0;
+    return graph_expr_write(task->node->expression, task->values, task->arena, task->output,
+                            &task->failure);
 }
 
 int exec_aggregate(struct exec_task *task)

@@ -87,25 +87,16 @@ static int write_reference(struct evaluation *e, const struct binding_reference 
     return 0;
 }
 
-/* Whatever fails in a binding is `binding`: the template is what could not be written. */
-static int evaluate(struct evaluation *e, const struct graph_expr *expr, struct cel_value *value)
-{
-    int rc = graph_expr_eval(expr, e->values, e->arena, value, e->failure);
-    if (rc != 0)
-        memcpy(e->failure->code, "binding", sizeof("binding"));
-    return rc;
-}
-
+/* What fails in a binding is `binding`: the template is what could not be written. But that it costs too
+ * much is no matter of where it stands. That `out` is full, the caller sees. */
 static int write_value(struct evaluation *e, const struct graph_expr *expr, struct buf *out)
 {
-    struct cel_value value;
-    struct cel_error error;
-    if (evaluate(e, expr, &value) != 0)
-        return -1;
-    if (cel_write_json(out, &value, &error) != 0 && buf_ok(out))
-        return failure_set(e->failure, error.code == CEL_ERROR_MEMORY ? "too_large" : "binding",
-                           "%s: %s", expr->path, error.message);
-    return 0;
+    char *code = e->failure->code;
+    if (graph_expr_write(expr, e->values, e->arena, out, e->failure) == 0 || !buf_ok(out))
+        return 0;
+    if (strcmp(code, "expression_cost") != 0 && strcmp(code, "too_large") != 0)
+        memcpy(code, "binding", sizeof("binding"));
+    return -1;
 }
 
 /* Strings stand as they are; so do timestamps and the like, which are strings in JSON. */

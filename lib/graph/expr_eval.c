@@ -145,11 +145,11 @@ static int failed(const struct graph_expr *expr, const struct cel_error *error,
     return failure_set(failure, code, "%s: %s", expr->path, error->message);
 }
 
-int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, struct arena *arena,
-                    struct cel_value *value, struct graph_failure *failure)
+/* What the program names. Documents are read into the arena, once for all expressions. */
+static int prepare(const struct graph_expr *expr, struct graph_values *values, struct arena *arena,
+                   struct cel_value slots[SLOT_COUNT], struct cel_activation *activation,
+                   struct graph_failure *failure)
 {
-    struct cel_value slots[SLOT_COUNT];
-    struct cel_error error;
     uint32_t count, cursor = 0;
     (void)cel_references(expr->program, &count);
     if (fill_slots(expr, values, arena, slots, failure) != 0)
@@ -163,13 +163,44 @@ int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, 
         if (output && record(expr, output, arena, &references[i], failure) != 0)
             return -1;
     }
-    const struct cel_activation activation = {.slots = slots,
-                                              .slot_count = SLOT_COUNT,
-                                              .references = references,
-                                              .reference_count = count};
+    *activation = (struct cel_activation){.slots = slots,
+                                          .slot_count = SLOT_COUNT,
+                                          .references = references,
+                                          .reference_count = count,
+                                          .budget = values->budget};
+    return 0;
+}
+
+int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values, struct arena *arena,
+                    struct cel_value *value, struct graph_failure *failure)
+{
+    struct cel_value slots[SLOT_COUNT];
+    struct cel_activation activation;
+    struct cel_error error;
+    if (prepare(expr, values, arena, slots, &activation, failure) != 0)
+        return -1;
     if (cel_eval(expr->program, &activation, arena, value, &error) != 0)
         return failed(expr, &error, failure);
     return 0;
+}
+
+int graph_expr_write(const struct graph_expr *expr, struct graph_values *values,
+                     struct arena *arena, struct buf *out, struct graph_failure *failure)
+{
+    struct cel_value slots[SLOT_COUNT], value = cel_null();
+    struct cel_activation activation;
+    struct cel_error error;
+    if (prepare(expr, values, arena, slots, &activation, failure) != 0)
+        return -1;
+    const struct arena_mark mark = arena_mark(arena);
+    int rc = 0;
+    if (cel_eval(expr->program, &activation, arena, &value, &error) != 0)
+        rc = failed(expr, &error, failure);
+    else if (cel_write_json(out, &value, &error) != 0)
+        rc = failure_set(failure, error.code == CEL_ERROR_TYPE ? "type" : "too_large", "%s: %s",
+                         expr->path, error.message);
+    arena_rewind(arena, mark);
+    return rc;
 }
 
 struct slice graph_expr_source(const struct graph_expr *expr)

@@ -137,6 +137,10 @@ struct slice graph_expr_source(const struct graph_expr *expr);
 MUSTCHECK int graph_expr_eval(const struct graph_expr *expr, struct graph_values *values,
                               struct arena *arena, struct cel_value *value,
                               struct graph_failure *failure);
+/* The same, and appends the value as JSON; the arena keeps nothing of it. `too_large`: more than the buf
+ * takes, or nested too deep. */
+MUSTCHECK int graph_expr_write(const struct graph_expr *expr, struct graph_values *values,
+                               struct arena *arena, struct buf *out, struct graph_failure *failure);
 /* The same, for a condition: anything but a bool is `expression`. */
 MUSTCHECK int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                                struct arena *arena, bool *holds, struct graph_failure *failure);

@@ -55,6 +55,7 @@ struct graph_values {
     struct cel_value value;   /* of a filter: the item at hand */
     int64_t index;
     int64_t iteration;         /* of the innermost loop; 0 outside loops */
+    struct cel_budget budget;  /* of each evaluation */
     const struct graph_jq *jq; /* NULL: conditions in jq fail with `internal` */
 };
 

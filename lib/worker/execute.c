@@ -395,6 +395,7 @@ int execute_token(const struct execution *execution, struct token *token)
     run.jq = (struct exec_jq){.jq = execution->jq, .time_ms = execution->jq_time_ms};
     run.conditions = exec_conditions(&run.jq);
     run.values.jq = &run.conditions;
+    run.values.budget = execution->expressions;
     return execute(&run) == 0 ? 0 : handle_failure(&run);
 }
 

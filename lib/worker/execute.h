@@ -22,6 +22,7 @@ struct execution {
     struct call_queues queues;
     struct slice consumer;
     size_t max_value_bytes;
+    struct cel_budget expressions;    /* of each evaluation of one */
     struct jq *jq;                    /* NULL: programs in jq fail */
     int64_t jq_time_ms;               /* of one execution */
     struct buf *scratch;              /* the caller's, used during the call */

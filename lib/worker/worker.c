@@ -11,6 +11,7 @@
 
 enum {
     SCRATCH_KEEP_BYTES = 4 << 20,
+    EXPRESSION_BYTES = 64 << 20,
     PARTITIONS_MAX = 65536,
     SAY_EVERY_US = 10000000,
     AFTER_HURRY_MS = 1000,
@@ -54,6 +55,7 @@ struct execution worker_execution(struct worker *worker)
     return (struct execution){.queues = worker->queues,
                               .consumer = slice_str(worker->name),
                               .max_value_bytes = worker->max_value_bytes,
+                              .expressions = worker->expressions,
                               .jq = worker->jq,
                               .jq_time_ms = worker->jq_time_ms,
                               .scratch = &worker->scratch,
@@ -300,6 +302,9 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
         worker->lease_ms / JQ_PER_LEASE < JQ_TIME_MS ? worker->lease_ms / JQ_PER_LEASE : JQ_TIME_MS;
     worker->drain_timeout_ms = options->drain_timeout_ms;
     worker->max_value_bytes = options->max_value_bytes;
+    worker->expressions = (struct cel_budget){
+        .max_steps = options->expression_steps,
+        .max_bytes = options->expression_bytes ? options->expression_bytes : EXPRESSION_BYTES};
     command_init(&worker->command);
     buf_init(&worker->scratch, worker->max_value_bytes);
     if (wire(worker, options, err) != 0) {

@@ -37,7 +37,9 @@ struct worker_options {
     int64_t lease_ms;     /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
-    const char *jq_helper; /* path of troupe-jq; NULL: beside the running program */
+    uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */
+    size_t expression_bytes;   /* of memory, the same; 0: default 64 MiB */
+    const char *jq_helper;     /* path of troupe-jq; NULL: beside the running program */
     const struct clock *clock;
 };
 

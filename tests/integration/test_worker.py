@@ -271,6 +271,39 @@ def test_too_large_outputs_fail(fleet):
     assert execution.error["code"] == "too_large"
 
 
+def greedy():
+    """What would make gigabytes: maps in maps, a text that doubles; and what never ends."""
+    doubled = "x39.size()"
+    for i in range(39, 0, -1):
+        doubled = f"cel.bind(x{i}, x{i - 1} + x{i - 1}, {doubled})"
+    nested = "[a, b, c, d]"
+    for name in "dcba":
+        nested = f"input.map({name}, {nested})"
+    return {"doubled": {"expression": f"cel.bind(x0, 'hello', {doubled})"},
+            "nested": {"expression": nested},
+            "bound": {"template": {"n": "${%s}" % nested}},
+            "steps": {"expression": "input.map(a, input.map(b, input.filter(c, c > 60))).size()"}}
+
+
+@pytest.mark.parametrize("kind", list(greedy()))
+def test_greedy_expressions_fail_and_the_worker_goes_on(fleet, kind):
+    fleet.open()
+    for name, config in {kind: greedy()[kind], "modest": {"expression": "input.size()"}}.items():
+        fleet.publish({"metadata": {"name": name}, "edges": [],
+                       "nodes": [{"id": "a", "type": "transform", "config": config}]})
+    steps = "20000" if kind == "steps" else "100000000"
+    worker = fleet.worker("--expression-steps", steps, "--expression-memory", "8MiB")
+    runs = [fleet.request(kind, list(range(60))) for _ in range(20)]
+    for run in runs:
+        (execution,) = fleet.wait_for(run, "f")
+        assert execution.error["code"] == "expression_cost"
+        assert ("steps" if kind == "steps" else "memory") in execution.error["message"]
+    fleet.wait_for(fleet.request("modest", [1, 2]), "c")
+    with open(f"/proc/{worker.pid}/status", encoding="utf-8") as status:
+        peak = next(line for line in status if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 200 * 1024, peak
+
+
 # --- crashes and sessions ---
 
 

@@ -418,6 +418,47 @@ static void test_steps(void **state UNUSED)
     buf_free(&bindings);
 }
 
+/* What would make gigabytes ends at the budget, and gives back what it took. */
+static void test_memory_budget(void **state UNUSED)
+{
+    static const char *const greedy[] = {
+        "input.map(a, input.map(b, input.map(c, input.map(d, [a, b, c, d]))))",
+        "input.map(a, input.map(b, input.map(c, input.map(d, {'a': a, 'b': [b, c, d]})))).size()",
+    };
+    struct buf doubling, input;
+    buf_init(&doubling, 0);
+    buf_init(&input, 0);
+    buf_str(&doubling, "cel.bind(x0, 'hello', ");
+    for (int i = 1; i < 40; i++)
+        buf_printf(&doubling, "cel.bind(x%d, x%d + x%d, ", i, i - 1, i - 1);
+    buf_str(&doubling, "x39.size()");
+    for (int i = 0; i < 40; i++)
+        buf_char(&doubling, ')');
+    buf_str(&input, "{\"input\":[0");
+    for (int i = 1; i < 60; i++)
+        buf_printf(&input, ",%d", i);
+    buf_str(&input, "]}");
+    for (size_t i = 0; i < 3; i++) {
+        struct run run;
+        assert_true(evaluate(&run, "input.size() == 60", input.data, 0));
+        cel_program_release(run.program);
+        run.program =
+            cel_compile(&run.arena, slice_str(i < 2 ? greedy[i] : doubling.data), &env, &run.error);
+        assert_non_null(run.program);
+        const size_t used = run.arena.used_bytes, cap = run.arena.cap_bytes;
+        run.activation.budget = (struct cel_budget){.max_steps = 100000000, .max_bytes = 8 << 20};
+        assert_int_equal(cel_eval(run.program, &run.activation, &run.arena, &run.value, &run.error),
+                         -1);
+        assert_int_equal(run.error.code, CEL_ERROR_MEMORY);
+        assert_string_equal(run.error.message, "the expression needs more memory than it may use");
+        assert_int_equal(run.arena.used_bytes, used);
+        assert_int_equal(run.arena.cap_bytes, cap);
+        run_free(&run);
+    }
+    buf_free(&doubling);
+    buf_free(&input);
+}
+
 /* Objects compared the long way round are quadratic; the budget ends it. */
 static void test_costly_comparison(void **state UNUSED)
 {
@@ -568,21 +609,14 @@ static void test_equal(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_workflows),
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_containers),
-        cmocka_unit_test(test_logic_and_macros),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_zones),
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_costly_comparison),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_one_program_many_times),
-        cmocka_unit_test(test_record),
-        cmocka_unit_test(test_deep_results),
+        cmocka_unit_test(test_workflows),     cmocka_unit_test(test_views),
+        cmocka_unit_test(test_results),       cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_containers),    cmocka_unit_test(test_logic_and_macros),
+        cmocka_unit_test(test_strings),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_zones),         cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_memory_budget), cmocka_unit_test(test_costly_comparison),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_one_program_many_times),
+        cmocka_unit_test(test_record),        cmocka_unit_test(test_deep_results),
         cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
