@@ -269,6 +269,13 @@ lab-memory: all
 	@scripts/install-deps --check run test
 	@$(LAB) tests/lab/test_memory.py
 
+# --- The model of the token protocol ----------------------------------------------------------------
+
+.PHONY: model
+model:
+	@scripts/install-deps model
+	@$(PYTHON) tests/model/run $(if $(TEST),--only '$(TEST)')
+
 # --- Everything else -----------------------------------------------------------------------------
 
 .PHONY: deps demo clean-root-test clean help
@@ -299,6 +306,7 @@ help:
 	@echo 'make lab [HOURS=8]     the same with 5,000 runs a round, until the time is up'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
+	@echo 'make model [TEST=word] searches the model of the token protocol, and for seeded mistakes'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make lab-memory        a million iterations and a million runs: does any memory grow?'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'

@@ -194,7 +194,7 @@ static void conditions_share_the_time(void **state)
     struct arena arena;
     struct slice value;
     struct graph_failure failure;
-    struct exec_jq by_jq = {.jq = jq, .time_ms = 300};
+    struct exec_jq by_jq = {.jq = jq, .time_ms = 1000};
     const struct graph_jq conditions = exec_conditions(&by_jq);
     int rc = 0, held = 0;
     (void)state;
@@ -203,10 +203,10 @@ static void conditions_share_the_time(void **state)
         rc = conditions.run(conditions.context, "here", SLICE("[range(1000)] | length == 1000"),
                             SLICE("1"), &arena, &value, &failure);
     assert_int_equal(rc, -1);
-    assert_true(held > 1);
+    assert_true(held > 0);
     assert_string_equal(failure.code, "expression_cost");
     assert_memory_equal(failure.message, "here: the program", 17);
-    assert_true(by_jq.used_us / 1000 >= 299);
+    assert_true(by_jq.used_us / 1000 >= 999);
     arena_free(&arena);
 }
 
