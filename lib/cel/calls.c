@@ -311,7 +311,8 @@ static const struct cel_type *infer(struct cel_checker *checker, const struct ce
     const struct cel_type *type = cel_infer_call(inference, signatures, method, types, count);
     const struct cel_type *loose[] = {NULL, NULL, NULL, NULL};
     if (!type && !inference->failed && count <= ARRAY_LEN(loose)) {
-        memcpy(loose, types, count * sizeof(*types));
+        for (uint32_t i = 0; i < count; i++)
+            loose[i] = types[i];
         if (cel_check_loosen(checker, node, loose))
             type = cel_infer_call(inference, signatures, method, loose, count);
     }
