@@ -75,7 +75,10 @@ class RedisServer:
         self.start()
 
     def snapshot(self):
-        """A copy of the data as of now, for restore: a Redis that lost what came after."""
+        """A copy of the data as of now, for restore: a Redis that lost what came after. While a sync is
+        under way Redis keeps what it would write; that is waited for."""
+        wait_until(lambda: self.client().info("persistence")["aof_buffer_length"] == 0, 30,
+                   "Redis has written its append-only file")
         target = tempfile.mkdtemp(prefix="snapshot-", dir=self.dir)
         shutil.copytree(self.data, target, dirs_exist_ok=True)
         return target
