@@ -184,18 +184,18 @@ integration:
 
 # Longer than a test may take: tests/lab, against the same build as the tests. LAB_SEED=N repeats a round.
 HOURS ?= 8
-LAB = TROUPE_BIN_DIR=$(if $(filter build,$(BUILD)),$(CURDIR),$(BUILD))/$(BIN_$(TEST_MODE)) \
-      $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/lab
+CHAOS = TROUPE_BIN_DIR=$(if $(filter build,$(BUILD)),$(CURDIR),$(BUILD))/$(BIN_$(TEST_MODE)) \
+        $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/lab/test_chaos.py
 .PHONY: lab lab-short lab-programs
 lab-programs:
 	@scripts/install-deps --check build run test
 	@+$(MAKE) --no-print-directory MODE=$(TEST_MODE) all
 
 lab-short: lab-programs
-	@LAB_RUNS=$${LAB_RUNS:-1000} LAB_ROUNDS=$${LAB_ROUNDS:-6} $(LAB)
+	@LAB_RUNS=$${LAB_RUNS:-1000} LAB_ROUNDS=$${LAB_ROUNDS:-6} $(CHAOS)
 
 lab: lab-programs
-	@LAB_RUNS=$${LAB_RUNS:-5000} LAB_HOURS=$(HOURS) $(LAB)
+	@LAB_RUNS=$${LAB_RUNS:-5000} LAB_HOURS=$(HOURS) $(CHAOS)
 
 lint:
 	@scripts/install-deps --check build lint

@@ -30,6 +30,7 @@ FAULTS = {"kill_worker": 10, "kill_all": 1, "kill_owner": 5, "kill_supervisor": 
           "drain_supervisor": 2, "lose_messages": 20}
 # What the proxy does to what: (kind, script or command), None for anything.
 LOSSES = [("swallow", "settle"), ("swallow_part", "settle"), ("replay", "settle"), ("late", "settle"),
+          ("replay", "settle"), ("late", "settle"), ("replay", "settle"), ("late", "settle"),
           ("drop", "settle"), ("drop_part", "settle"), ("swallow", "start"), ("replay", "start"),
           ("swallow", "hello"), ("replay", "hello"), ("swallow", "reclaim"), ("replay", "reclaim"),
           ("swallow", "XREADGROUP"), ("replay", "XREADGROUP"), ("late", "XREADGROUP"), ("swallow", "beat"),
@@ -269,6 +270,7 @@ class Fleet:
         """In order: what the process holds is settled or handed over."""
         process = self.rnd.choice(self.running(group) or group)
         self.stopped = [s for s in self.stopped if s[0] is not process]
+        process.wait_for_log("supervisor begins|connected to Redis")  # before, SIGTERM just kills it
         status = process.terminate(60)
         assert status == 0, "%s ended with %s at SIGTERM\n%s" % (process.name, status, process.output()[-3000:])
         self.account[what] += 1
