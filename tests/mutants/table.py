@@ -25,6 +25,7 @@ TESTS = {
     "kills": Test("test_kills.py -k 'loses_everything or supervisors_are_killed'", limit_s=120,
                   TROUPE_KILL_RUNS="150", TROUPE_KILL_SEED="1"),
     "route": Test("test_route", unit=True),
+    "protocol": Test("test_calls", unit=True),
     "build": Test("test_graph_build", unit=True),
 }
 
@@ -128,9 +129,11 @@ MUTANTS = [
 
     # --- lua: loops ---
     Mutant("back_does_not_clear", "lua/include/operations.lua",
-           "    if not outer then\n        for node in gmatch(dropped, '%d+') do",
-           "    if not outer then\n        for node in gmatch('', '%d+') do", "iterations",
+           "for node in gmatch(dropped, '(%d+)%^?%d*') do", "for node in gmatch('', '(%d+)%^?%d*') do", "iterations",
            "an iteration sees nothing of the one before"),
+    Mutant("back_does_not_clear_outside", "lua/include/operations.lua",
+           "for node, depth in gmatch(dropped, '(%d+)%^(%d+)') do", "for node, depth in gmatch('', '(%d+)%^(%d+)') do",
+           "iterations", "outside of a loop only its last iteration is seen"),
     Mutant("previous_not_kept", "lua/include/operations.lua", "= over and field('o' .. node .. '|' .. frame)",
            "= false", "loops", "previous has the iteration before"),
     Mutant("inner_loop_remembers", "lua/include/operations.lua",
@@ -190,7 +193,7 @@ MUTANTS = [
 
     # --- C: what a node comes to ---
     Mutant("final_codes_are_retried", "lib/worker/conclude.c", "if (strcmp(run->failure.code, final[i]) == 0)",
-           "if (i > 100 && strcmp(run->failure.code, final[i]) == 0)", "failures",
+           "if (i > 100 && strcmp(run->failure.code, final[i]) == 0)", "schemas",
            "what fails for certain is not tried again"),
     Mutant("attempts_do_not_end", "lib/worker/conclude.c", "run->token->attempt >= run->node->retry.max_attempts",
            "run->token->attempt > run->node->retry.max_attempts", "failures", "max_attempts counts all attempts"),
@@ -227,7 +230,7 @@ MUTANTS = [
            "buf_str(&p->reason, \"it failed: on_error.goto\");\n        break;", "routing",
            "a goto leads nowhere else"),
     Mutant("goto_without_a_failure", "lib/worker/route.c", "        if (route->kind == ROUTE_GOTO)\n            continue;\n        if (route->condition &&",
-           "        if (route->condition &&", "routing", "a goto is for failures"),
+           "        if (route->condition &&", "random", "a goto is for failures"),
     Mutant("every_rule_is_taken", "lib/worker/route.c",
            "if (route->kind != kind || route->rule != rule)", "if (route->kind != kind)", "random",
            "the first rule that holds decides"),
@@ -256,10 +259,10 @@ MUTANTS = [
            "c->graph_nodes[draft->to].goto_target = false;", "routing", "error has the failure that led here"),
 
     # --- C: between workers and scripts ---
-    Mutant("stamps_left_out", "lib/protocol/calls_settle.c", "        if (inside)\n", "        if (inside && i > 4096)\n", "random",
+    Mutant("stamps_left_out", "lib/protocol/calls_settle.c", "        if (inside)\n", "        if (inside && i > 4096)\n", "protocol",
            "an output says of which iteration it is"),
     Mutant("failed_outputs_look_completed", "lib/protocol/calls_settle.c",
-           "buf_char(out, output->failed ? 'f' : 'c');", "buf_char(out, 'c');", "failures",
+           "buf_char(out, output->failed ? 'f' : 'c');", "buf_char(out, 'c');", "routing",
            "who failed and went on is seen as failed"),
     Mutant("tables_are_not_loaded", "lib/worker/settling.c", "        if (!channel->load) {",
            "        if (channel->load) {", "worker", "a join table that expired is loaded again"),

@@ -260,6 +260,13 @@ static void test_stored_outputs(void **state UNUSED)
     assert_int_equal(stored_output_read(buf_slice(&text), &got), 0);
     assert_true(got.failed && got.attempt == 3 && got.started_us == output.started_us &&
                 got.ended_us == output.ended_us && slice_eq(got.json, output.json));
+    /* The iterations that it is of, without the loops: which of two is younger. */
+    const struct stored_output second = {
+        .scope = SLICE("9@4/7#2/8~13"), .attempt = 1, .json = SLICE("1")};
+    buf_reset(&text);
+    stored_output_write(&text, &second);
+    assert_string_equal(text.data, "c#2#13|1|0|0|1");
+    assert_int_equal(stored_output_read(buf_slice(&text), &got), 0);
     static const char *const malformed[] = {"",          "c|1|2|3",    "c|1|2|3|", "x|1|2|3|{}",
                                             "c||2|3|{}", "c|1|x|3|{}", "|1|2|3|{}"};
     for (size_t i = 0; i < ARRAY_LEN(malformed); i++)
