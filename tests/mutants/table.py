@@ -271,7 +271,7 @@ MUTANTS = [
 
     # --- C: the record ---
     Mutant("earlier_iterations_are_output", "lib/supervisor/expand.c", ".goes_back = went_back(execution),",
-           ".goes_back = false,", "loops", "the output has the last iteration's ends"),
+           ".goes_back = false,", "random", "the output has the last iteration's ends"),
     Mutant("left_ends_are_output", "lib/supervisor/expand.c", ".left = leads_on(execution),", ".left = false,", "routing",
            "what led on is no output"),
     Mutant("skipped_rows_missing", "lib/supervisor/expand.c", "if (execution->taken.ptr[i] == '0' &&",
