@@ -301,7 +301,7 @@ def test_greedy_expressions_fail_and_the_worker_goes_on(fleet, kind):
     fleet.wait_for(fleet.request("modest", [1, 2]), "c")
     with open(f"/proc/{worker.pid}/status", encoding="utf-8") as status:
         peak = next(line for line in status if line.startswith("VmHWM"))
-    assert int(peak.split()[1]) < 200 * 1024, peak
+    assert int(peak.split()[1]) < 500 * 1024, peak  # with a sanitizer's quarantine; it would be gigabytes
 
 
 # --- crashes and sessions ---
