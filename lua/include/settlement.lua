@@ -161,8 +161,8 @@ local function settle_token(i)
         return 'stale', true
     end
     if sub(live, 1, #identity) ~= identity then
-        -- Who names the whole field names a state that has passed: that was its own doing, or a taker's.
-        return whole and 'stale' or 'held', whole ~= nil
+        -- Who names the whole field names a state that has passed: its own doing, or a taker's, whose entry stays.
+        return whole and 'stale' or 'held', false
     end
     local result = settle_live(run, i, node, scope, live, rest ~= '')
     return result, result == 'ok'

@@ -50,7 +50,7 @@ def test_seeds_that_failed_once(redis_server, seed):
 MUTANTS = {
     "every entry of a batch is acknowledged": [
         ("settle", "return result, result == 'ok'", "return result, true"),
-        ("settle", "return whole and 'stale' or 'held', whole ~= nil",
+        ("settle", "return whole and 'stale' or 'held', false",
          "return whole and 'stale' or 'held', true")],
     "a wrong token is not rolled back": [
         ("settle", "draft_drop()\nbudget = budget_before", "draft_keep()")],

@@ -74,7 +74,7 @@ MUTANTS = [
            "((plan == 'fail' or plan == 'park') and not has_generation)", "false", "settle",
            "a failure names the generation that it is of"),
     Mutant("held_is_acknowledged", "lua/include/settlement.lua",
-           "return whole and 'stale' or 'held', whole ~= nil", "return whole and 'stale' or 'held', true", "settle",
+           "return whole and 'stale' or 'held', false", "return whole and 'stale' or 'held', true", "settle",
            "an entry whose token lives keeps its entry"),
     Mutant("bad_is_acknowledged", "lua/include/settlement.lua", "return result, result == 'ok'",
            "return result, true", "settle", "a token that could not be settled keeps its entry"),
