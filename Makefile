@@ -197,6 +197,25 @@ lab-short: lab-programs
 lab: lab-programs
 	@LAB_RUNS=$${LAB_RUNS:-5000} LAB_HOURS=$(HOURS) $(CHAOS)
 
+# --- Schedules -----------------------------------------------------------------------------------
+
+# The worker and the supervisor in one process whose ways out are the scheduler's: its own link.o and
+# redis.o stand before ours, libpq's statements and poll are wrapped. See tests/schedules/sim.h.
+SCHEDULES_WRAP := -Wl,--wrap=poll,--wrap=__poll_chk,--wrap=PQsendQuery,--wrap=PQsendQueryParams,--wrap=PQconnectStartParams
+SCHEDULES_SOURCES := $(filter-out %/clock_preload.c,$(wildcard tests/schedules/*.c))
+$(B)/tests/schedules/schedules: $(call objects,$(SCHEDULES_SOURCES)) $(B)/libtroupe.a
+	@echo "  LINK    $@"
+	@$(CXX) $(LINK_FLAGS) $(SCHEDULES_WRAP) -o $@ $^ $(PKG_LIBS)
+
+# Into servers that know no sanitizer.
+$(B)/tests/schedules/clock_preload.so: tests/schedules/clock_preload.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(CC) -std=gnu17 -D_GNU_SOURCE= -O2 $(C_WARNINGS) $(WERROR_FLAG) -fPIC -shared -o $@ $<
+
+.PHONY: schedules-programs schedules
+schedules-programs: $(B)/tests/schedules/schedules $(B)/tests/schedules/clock_preload.so
+
 lint:
 	@scripts/install-deps --check build lint
 	@+$(RUN_TESTS) lint

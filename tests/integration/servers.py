@@ -117,7 +117,8 @@ def postgres_bin():
 class PostgresServer:
     """A cluster of its own. Run as root, it runs as the user postgres, since it refuses root."""
 
-    def __init__(self):
+    def __init__(self, env=None):
+        self.env = env  # of the server; None: ours
         self.dir = tempfile.mkdtemp(prefix="troupe-postgres-")
         self.data = os.path.join(self.dir, "data")
         self.port = free_port()
@@ -161,7 +162,7 @@ class PostgresServer:
             # After a kill, the old backends need a moment until they let go of the shared memory.
             if self.process is None or not self.process.alive:
                 self.process = Process("postgres", command, os.path.join(self.dir, "postgres.log"),
-                                       cwd=self.dir, **self.as_user)
+                                       env=self.env, cwd=self.dir, **self.as_user)
             try:
                 self.connect().close()
                 return True

@@ -1,0 +1,200 @@
+/* actor: a supervisor's thread, which runs only while the scheduler waits for it. */
+#include "sim.h"
+#include "base/log.h"
+#include "supervisor/supervisor.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    LOOK_MS = 100,     /* supervisors wait no longer than that for work, for Postgres they do */
+    PATIENCE_MS = 5,   /* real: what Postgres may take when it waits for nobody */
+    LAST_WORDS_MS = 200,
+};
+
+static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t scheduler_turn = PTHREAD_COND_INITIALIZER;
+static _Thread_local struct actor *self;
+
+struct actor *actor_self(void) { return self; }
+
+static void wait_for_turn(struct actor *actor)
+{
+    while (!actor->running)
+        (void)pthread_cond_wait(&actor->turn, &baton);
+}
+
+void actor_yield(struct actor *actor, enum actor_wants wants)
+{
+    if (actor->dying)
+        return;
+    (void)pthread_mutex_lock(&baton);
+    actor->wants = wants;
+    actor->running = false;
+    (void)pthread_cond_signal(&scheduler_turn);
+    wait_for_turn(actor);
+    actor->wants = WANTS_NOTHING;
+    (void)pthread_mutex_unlock(&baton);
+}
+
+static void *live(void *context)
+{
+    struct actor *actor = context;
+    struct err err = ERR_INIT;
+    self = actor;
+    (void)pthread_mutex_lock(&baton);
+    wait_for_turn(actor);
+    (void)pthread_mutex_unlock(&baton);
+    if (supervisor_run(actor->supervisor, &actor->stop, NULL, NULL, &err) != 0 && !actor->dying)
+        violated("%s ended: %s", actor->name, err.message);
+    supervisor_free(actor->supervisor);
+    (void)pthread_mutex_lock(&baton);
+    actor->supervisor = NULL;
+    actor->ended = true;
+    actor->running = false;
+    (void)pthread_cond_signal(&scheduler_turn);
+    (void)pthread_mutex_unlock(&baton);
+    return NULL;
+}
+
+void actor_resume(struct actor *actor)
+{
+    (void)pthread_mutex_lock(&baton);
+    actor->running = true;
+    (void)pthread_cond_signal(&actor->turn);
+    while (actor->running)
+        (void)pthread_cond_wait(&scheduler_turn, &baton);
+    (void)pthread_mutex_unlock(&baton);
+}
+
+void actor_start_supervisor(struct actor *actor)
+{
+    static const char *const queues[] = {"default"};
+    struct err err = ERR_INIT;
+    const struct supervisor_options options = {.redis_url = "redis://127.0.0.1",
+                                               .database_url = sim.database_url,
+                                               .name = actor->name,
+                                               .partitions = PARTITIONS,
+                                               .queues = queues,
+                                               .queue_count = 1,
+                                               .lease_ms = OWNER_LEASE_MS,
+                                               .batch_entries = chance_of(50) ? 2 : 256,
+                                               .clock = &clock_system};
+    sim.newborn = actor;
+    actor->stop = 0;
+    actor->dying = actor->ended = actor->running = false;
+    actor->runaway_us = 0;
+    actor->misfortune = FINE;
+    actor->wants = WANTS_NOTHING;
+    actor->awaits_reply = false;
+    actor->supervisor = supervisor_new(&options, &err);
+    if (!actor->supervisor || pthread_cond_init(&actor->turn, NULL) != 0 ||
+        pthread_create(&actor->thread, NULL, live, actor) != 0)
+        violated("no supervisor: %s", err.message);
+    actor->alive = true;
+    actor_resume(actor);
+}
+
+void actor_kill_supervisor(struct actor *actor)
+{
+    actor->dying = true;
+    actor->stop = 1;
+    if (!actor->ended)
+        actor_resume(actor);
+    if (!actor->ended)
+        violated("%s cannot die", actor->name);
+    (void)pthread_join(actor->thread, NULL);
+    (void)pthread_cond_destroy(&actor->turn);
+    actor->alive = false;
+}
+
+/* --- waiting --- */
+
+static int real_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    return (int)syscall(SYS_ppoll, fds, count, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+}
+
+static bool readable(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    return fd >= 0 && real_poll(&one, 1, 0) > 0;
+}
+
+bool actor_can_step(struct actor *actor)
+{
+    switch (actor->wants) {
+    case WANTS_REDIS:
+    case WANTS_POSTGRES:
+        return true;
+    case WANTS_TIME:
+        return clock_now_us() >= actor->until_us;
+    case WANTS_WORK:
+        return clock_now_us() >= actor->until_us || readable(actor->postgres_fd) ||
+               (actor->bell && bell_try(actor->bell));
+    case WANTS_NOTHING:
+        break;
+    }
+    return false;
+}
+
+static int wait_for_work(struct actor *actor, struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    int found = 0;
+    actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
+    actor->bell = bell_of_fd(fds[0].fd);
+    actor->postgres_fd = fds[count - 1].fd;
+    actor_yield(actor, WANTS_WORK);
+    for (nfds_t i = 0; i < count; i++) {
+        struct redis *bell = bell_of_fd(fds[i].fd);
+        const bool there = !actor->dying && (bell ? bell_try(bell) : readable(fds[i].fd));
+        fds[i].revents = there ? POLLIN : 0;
+        found += there;
+    }
+    actor->bell = NULL;
+    return found;
+}
+
+/* Postgres answers at once, but when it waits for a lock of somebody who waits for his turn. */
+static int wait_for_postgres(struct actor *actor, struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    for (;;) {
+        const int ready = real_poll(fds, count, actor->dying ? LAST_WORDS_MS : PATIENCE_MS);
+        if (ready != 0 || actor->dying)
+            return ready;
+        happened("waits for somebody's lock");
+        actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
+        actor->bell = NULL;
+        actor->postgres_fd = fds[0].fd;
+        actor_yield(actor, WANTS_WORK);
+        if (clock_now_us() >= actor->until_us)
+            return real_poll(fds, count, 0);
+    }
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    struct actor *actor = self;
+    if (!actor)
+        return real_poll(fds, count, timeout_ms);
+    if (count == 0) {
+        actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
+        actor_yield(actor, WANTS_TIME);
+        return 0;
+    }
+    return timeout_ms <= LOOK_MS ? wait_for_work(actor, fds, count, timeout_ms)
+                                 : wait_for_postgres(actor, fds, count, timeout_ms);
+}
+
+/* What poll is when the array's size is known to the compiler. */
+int __wrap___poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
+int __wrap___poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
+{
+    (void)size;
+    return __wrap_poll(fds, count, timeout_ms);
+}

@@ -1,0 +1,117 @@
+-- check: what must be true of a partition between any two calls of scripts.
+-- ARGV 1 prefix of its keys
+-- reply: '' or what is wrong; then run id and field h of every run; then how many things are left
+local prefix = ARGV[1]
+local queue = prefix .. 'q:default'
+
+local function wrong(...)
+    return {table.concat({...}, ' ')}
+end
+
+local reply, ready, parked, status_of = {''}, {}, {}, {}
+local left = 0
+for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
+    local run = key:sub(#prefix + 5)
+    local fields = redis.call('HGETALL', key)
+    local head, tokens, joins, continuations = nil, 0, 0, {}
+    local mine = {}
+    for i = 1, #fields, 2 do
+        local field, value = fields[i], fields[i + 1]
+        local kind = field:sub(1, 1)
+        if field == 'h' then
+            head = value
+        elseif kind == 't' then
+            tokens = tokens + 1
+            mine[field:sub(2)] = value
+        elseif kind == 'j' then
+            joins = joins + 1
+        elseif kind == 'c' then
+            continuations[field:sub(2)] = true
+        end
+    end
+    local status, _, counter, open, last = head:match('^(%a)|(%d+)|(%-?%d+)|(%d+)|(%d+)|%d+$')
+    if not status then
+        return wrong('run', run, 'has the head', head)
+    end
+    status_of[run] = status
+    reply[#reply + 1] = run
+    reply[#reply + 1] = head
+    left = left + 1
+    if status == 'r' then
+        if tonumber(counter) ~= tokens then
+            return wrong('run', run, 'counts', counter, 'and has live tokens:', tokens)
+        end
+        if tokens == 0 then
+            return wrong('run', run, 'runs without a token')
+        end
+        if tonumber(open) ~= joins then
+            return wrong('run', run, 'has open joins:', joins, 'and says', open)
+        end
+        for number, live in pairs(mine) do
+            local node, state = live:match('^([^|]*)|.*|(%a)$')
+            if tonumber(number) > tonumber(last) then
+                return wrong('run', run, 'has token', number, 'and last', last)
+            end
+            if (node == 'c') ~= (continuations[number] == true) then
+                return wrong('run', run, 'token', number, live, 'and its continuation')
+            end
+            if state == 'p' then
+                parked[run .. '/' .. number] = live
+            else
+                ready[run .. '/' .. number] = live
+            end
+        end
+    elseif tonumber(counter) ~= 0 then
+        return wrong('run', run, 'has ended with the counter', counter)
+    elseif status == 'c' and tokens + joins > 0 then
+        return wrong('run', run, 'has completed with tokens', tokens, 'and open joins', joins)
+    end
+end
+
+local seen = {}
+if redis.call('EXISTS', queue) == 1 then
+    for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+')) do
+        local token = entry[2][2] .. '/' .. entry[2][4]
+        left = left + 1
+        if seen[token] then
+            return wrong('token', token, 'is queued twice:', seen[token], entry[1])
+        end
+        seen[token] = entry[1]
+        if not ready[token] and status_of[entry[2][2]] == 'r' then
+            return wrong('entry', entry[1], 'stands for', token, 'which is not live')
+        end
+    end
+end
+for token, live in pairs(ready) do
+    if not seen[token] then
+        return wrong('token', token, live, 'is not queued')
+    end
+end
+local timers = {}
+for _, timer in ipairs(redis.call('ZRANGE', prefix .. 'timers', 0, -1)) do
+    timers[timer] = true
+    left = left + 1
+    local run, number = timer:match('^(.*)/(.*)$')
+    if number ~= 'd' and status_of[run] == 'r' and not parked[timer] then
+        return wrong('timer', timer, 'is of no parked token')
+    end
+end
+for token, live in pairs(parked) do
+    if not timers[token] then
+        return wrong('token', token, live, 'is parked without a timer')
+    end
+end
+
+local meta = redis.call('HMGET', prefix .. 'meta', 'epoch', 'seq', 'strays')
+if meta[3] and meta[3] ~= '0' then
+    return wrong('entries were dropped as nobody\'s:', meta[3])
+end
+if meta[1] and redis.call('EXISTS', prefix .. 'ledger') == 1 then
+    local newest = redis.call('XREVRANGE', prefix .. 'ledger', '+', '-', 'COUNT', 1)[1]
+    if newest and newest[1] ~= meta[1] .. '-' .. (meta[2] or '0') then
+        return wrong('the ledger ends with', newest[1], 'and seq is', meta[2] or 'none')
+    end
+    left = left + redis.call('XLEN', prefix .. 'ledger') - (newest and 1 or 0)
+end
+reply[#reply + 1] = tostring(left)
+return reply

@@ -1,0 +1,79 @@
+/* postgres: a supervisor waits for its turn before each statement; the answer to one may be lost. */
+#include "sim.h"
+#include <libpq-fe.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum { ANSWER_MS = 200 };
+
+int __real_PQsendQuery(PGconn *conn, const char *query);
+int __real_PQsendQueryParams(PGconn *conn, const char *query, int count, const Oid *types,
+                             const char *const *values, const int *lengths, const int *formats,
+                             int format);
+PGconn *__real_PQconnectStartParams(const char *const *keys, const char *const *values, int expand);
+int __wrap_PQsendQuery(PGconn *conn, const char *query);
+int __wrap_PQsendQueryParams(PGconn *conn, const char *query, int count, const Oid *types,
+                             const char *const *values, const int *lengths, const int *formats,
+                             int format);
+PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *values, int expand);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+
+/* What befalls this statement. */
+static enum misfortune wait_for_turn(const char *query)
+{
+    struct actor *actor = actor_self();
+    if (!actor)
+        return FINE;
+    actor->commits = strcasecmp(query, "commit") == 0;
+    actor_yield(actor, WANTS_POSTGRES);
+    const enum misfortune misfortune = actor->misfortune;
+    actor->misfortune = FINE;
+    return actor->dying && misfortune == FINE ? LOSE_REQUEST : misfortune;
+}
+
+/* Postgres has done it; nobody will know. */
+static void lose_answer(PGconn *conn, bool commits)
+{
+    struct pollfd one = {.fd = PQsocket(conn), .events = POLLIN};
+    char waste[4096];
+    while (PQflush(conn) > 0)
+        (void)__wrap_poll(&one, 1, ANSWER_MS);
+    if (__wrap_poll(&one, 1, ANSWER_MS) > 0) {
+        while (recv(one.fd, waste, sizeof(waste), MSG_DONTWAIT) > 0)
+            ;
+        happened(commits ? "commits whose answer was lost" : "answers of Postgres lost");
+    }
+    (void)shutdown(one.fd, SHUT_RDWR);
+}
+
+int __wrap_PQsendQuery(PGconn *conn, const char *query)
+{
+    const enum misfortune misfortune = wait_for_turn(query);
+    if (misfortune == LOSE_REQUEST)
+        return 0;
+    const int sent = __real_PQsendQuery(conn, query);
+    if (sent && misfortune == LOSE_REPLY)
+        lose_answer(conn, false);
+    return sent;
+}
+
+int __wrap_PQsendQueryParams(PGconn *conn, const char *query, int count_, const Oid *types,
+                             const char *const *values, const int *lengths, const int *formats,
+                             int format)
+{
+    const enum misfortune misfortune = wait_for_turn(query);
+    if (misfortune == LOSE_REQUEST)
+        return 0;
+    const int sent = __real_PQsendQueryParams(conn, query, count_, types, values, lengths, formats,
+                                              format);
+    if (sent && misfortune == LOSE_REPLY)
+        lose_answer(conn, strcasecmp(query, "commit") == 0);
+    return sent;
+}
+
+PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *values, int expand)
+{
+    const struct actor *actor = actor_self();
+    return actor && actor->dying ? NULL : __real_PQconnectStartParams(keys, values, expand);
+}

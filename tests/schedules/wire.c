@@ -1,0 +1,217 @@
+/* wire: the one connection to Redis, and what is learnt from what goes over it. */
+#include "protocol/keys.h"
+#include "protocol/reply.h"
+#include "sim.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGS_BEFORE = 4, TOKEN_ARGS = 11 };
+
+struct argv {
+    int count;
+    const char **words;
+    size_t *lens;
+};
+
+struct asked *asked_new(const struct command *command)
+{
+    struct asked *request = calloc(1, sizeof(*request));
+    if (!request)
+        violated("no memory");
+    request->command = *command;
+    buf_init(&request->command.args, COMMAND_MAX_BYTES);
+    buf_slice_append(&request->command.args, buf_slice(&command->args));
+    request->sent_us = clock_now_us();
+    request->tried = UINT64_MAX;
+    request->block_ms = -1;
+    return request;
+}
+
+void asked_free(struct asked *request)
+{
+    if (request->reply)
+        freeReplyObject(request->reply);
+    command_free(&request->command);
+    free(request);
+}
+
+/* --- words --- */
+
+static struct argv argv_of(const struct command *command, bool with_body)
+{
+    const uint32_t most = command->argc + 2;
+    struct argv argv = {.words = calloc(most, sizeof(*argv.words)),
+                        .lens = calloc(most, sizeof(*argv.lens))};
+    if (!argv.words || !argv.lens)
+        violated("no memory");
+    if (command->is_script) {
+        const struct slice script =
+            with_body ? script_text(command->script) : script_sha(command->script);
+        argv.words[0] = with_body ? "EVAL" : "EVALSHA";
+        argv.lens[0] = strlen(argv.words[0]);
+        argv.words[1] = script.ptr;
+        argv.lens[1] = script.len;
+        argv.count = 2;
+    }
+    const char *at = command->args.data;
+    for (uint32_t i = 0; i < command->argc; i++) {
+        char *end;
+        const size_t len = strtoul(at + 1, &end, 10);
+        argv.words[argv.count] = end + 2;
+        argv.lens[argv.count++] = len;
+        at = end + 2 + len + 2;
+    }
+    return argv;
+}
+
+static void argv_free(struct argv *argv)
+{
+    free(argv->words);
+    free(argv->lens);
+}
+
+static bool word_is(const struct argv *argv, int i, const char *word)
+{
+    return i < argv->count && argv->lens[i] == strlen(word) &&
+           memcmp(argv->words[i], word, argv->lens[i]) == 0;
+}
+
+static long number_at(const struct argv *argv, int i) { return strtol(argv->words[i], NULL, 10); }
+
+/* A read that would block is made without; how long it would have is the request's. */
+static void take_out_block(struct asked *request, struct argv *argv)
+{
+    for (int i = 1; i + 1 < argv->count; i++) {
+        if (!word_is(argv, i, "BLOCK"))
+            continue;
+        request->block_ms = number_at(argv, i + 1);
+        for (int k = i; k + 2 < argv->count; k++) {
+            argv->words[k] = argv->words[k + 2];
+            argv->lens[k] = argv->lens[k + 2];
+        }
+        argv->count -= 2;
+        return;
+    }
+}
+
+/* --- what is learnt --- */
+
+static const char *word_of(const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+        reply->element[0]->type == REDIS_REPLY_STRING)
+        return reply->element[0]->str;
+    return NULL;
+}
+
+static uint32_t bars(const char *text, size_t len)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < len; i++)
+        found += text[i] == '|';
+    return found;
+}
+
+static void learn_settle(const struct argv *argv, const redisReply *reply)
+{
+    int at = ARGS_BEFORE + 5;
+    at += 1 + (int)number_at(argv, at);     /* queues */
+    at += 1 + 2 * (int)number_at(argv, at); /* adopted */
+    const long tokens = number_at(argv, at++);
+    const redisReply *results = reply->element[2];
+    for (long i = 0; i < tokens; i++) {
+        const char *result = results->element[i]->str;
+        const long operations = number_at(argv, at + TOKEN_ARGS - 1);
+        happened("settled %s", result);
+        /* A failure's identity has the generation. */
+        if (bars(argv->words[at + 3], argv->lens[at + 3]) == 4 && strcmp(result, "ok") != 0)
+            happened("failures refused: %s", result);
+        for (long k = 0; k < operations && strcmp(result, "ok") == 0; k++)
+            happened("operation %c", argv->words[at + TOKEN_ARGS + 3 * k][0]);
+        at += TOKEN_ARGS + 3 * (int)operations;
+    }
+}
+
+static void learn(const struct asked *request, const struct argv *argv, const redisReply *reply)
+{
+    const char *name = script_name(request->command.script), *word = word_of(reply);
+    if (reply->type == REDIS_REPLY_ERROR)
+        violated("%s: %s", name, reply->str);
+    if (!word)
+        return;
+    happened("%s %s", name, word);
+    if (strcmp(word, "ok") != 0)
+        return;
+    if (request->command.script == SCRIPT_SETTLE)
+        learn_settle(argv, reply);
+    if (request->command.script == SCRIPT_HELLO && reply->element[4]->elements > 0)
+        happened("hello gave tokens back");
+    if (request->command.script == SCRIPT_RECLAIM && reply->element[2]->elements > 0)
+        happened("reclaim took tokens over");
+    if (request->command.script == SCRIPT_LEAVE)
+        happened("leave %s", reply->element[2]->str);
+    if (request->command.script == SCRIPT_START)
+        happened("start %s", reply->element[2]->str);
+}
+
+/* --- the call --- */
+
+static redisReply *send_argv(const struct argv *argv)
+{
+    redisReply *reply = redisCommandArgv(sim.redis, argv->count, argv->words, argv->lens);
+    if (!reply)
+        violated("Redis is gone: %s", sim.redis->errstr);
+    return reply;
+}
+
+redisReply *wire_call(struct asked *request)
+{
+    const bool script = request->command.is_script;
+    char budget[12];
+    struct argv argv = argv_of(&request->command, false);
+    if (!script)
+        take_out_block(request, &argv);
+    if (script && request->command.script == SCRIPT_SETTLE && sim.budget) {
+        (void)snprintf(budget, sizeof(budget), "%u", sim.budget);
+        argv.words[ARGS_BEFORE + 3] = budget;
+        argv.lens[ARGS_BEFORE + 3] = strlen(budget);
+    }
+    redisReply *reply = send_argv(&argv);
+    if (script && reply_is_error(reply, "NOSCRIPT")) {
+        const struct slice text = script_text(request->command.script);
+        happened("scripts sent again");
+        freeReplyObject(reply);
+        argv.words[0] = "EVAL";
+        argv.lens[0] = 4;
+        argv.words[1] = text.ptr;
+        argv.lens[1] = text.len;
+        reply = send_argv(&argv);
+    }
+    trace("  %.*s %.60s", script ? 20 : (int)argv.lens[0],
+          script ? script_name(request->command.script) : argv.words[0],
+          word_of(reply) ? word_of(reply) : "");
+    if (script) {
+        if (request->command.script != SCRIPT_BEAT)
+            sim.calls++;
+        learn(request, &argv, reply);
+        const int partition = key_partition(slice_of(argv.words[3], argv.lens[3]));
+        if (partition >= 0 && request->command.script != SCRIPT_BEAT) {
+            ledger_follow((uint16_t)partition);
+            check_partition((uint16_t)partition);
+        }
+    }
+    argv_free(&argv);
+    return reply;
+}
+
+redisReply *wire_words(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    redisReply *reply = redisvCommand(sim.redis, format, args);
+    va_end(args);
+    if (!reply || reply->type == REDIS_REPLY_ERROR)
+        violated("Redis, to '%s': %s", format, reply ? reply->str : sim.redis->errstr);
+    return reply;
+}
