@@ -11,8 +11,9 @@
 
 enum {
     LOOK_MS = 100,     /* supervisors wait no longer than that for work, for Postgres they do */
-    PATIENCE_MS = 5,   /* real: what Postgres may take when it waits for nobody */
-    LAST_WORDS_MS = 200,
+    PATIENCE_MS = 3,      /* real: then Postgres may be waiting for a lock of another supervisor */
+    NOTIFICATION_MS = 50, /* real */
+    ANSWER_MS = 20000,    /* real: nobody has one */
 };
 
 static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
@@ -89,7 +90,7 @@ void actor_start_supervisor(struct actor *actor)
     actor->runaway_us = 0;
     actor->misfortune = FINE;
     actor->wants = WANTS_NOTHING;
-    actor->awaits_reply = false;
+    actor->in_transaction = actor->listens = actor->notified = actor->awaits_lock = false;
     actor->supervisor = supervisor_new(&options, &err);
     if (!actor->supervisor || pthread_cond_init(&actor->turn, NULL) != 0 ||
         pthread_create(&actor->thread, NULL, live, actor) != 0)
@@ -134,7 +135,8 @@ bool actor_can_step(struct actor *actor)
     case WANTS_TIME:
         return clock_now_us() >= actor->until_us;
     case WANTS_WORK:
-        return clock_now_us() >= actor->until_us || readable(actor->postgres_fd) ||
+        return clock_now_us() >= actor->until_us || actor->notified ||
+               (actor->awaits_lock && readable(actor->postgres_fd)) ||
                (actor->bell && bell_try(actor->bell));
     case WANTS_NOTHING:
         break;
@@ -151,36 +153,57 @@ static int wait_for_work(struct actor *actor, struct pollfd *fds, nfds_t count, 
     actor_yield(actor, WANTS_WORK);
     for (nfds_t i = 0; i < count; i++) {
         struct redis *bell = bell_of_fd(fds[i].fd);
-        const bool there = !actor->dying && (bell ? bell_try(bell) : readable(fds[i].fd));
+        const bool there = !actor->dying && (bell ? bell_try(bell) : actor->notified);
         fds[i].revents = there ? POLLIN : 0;
         found += there;
     }
+    /* It has been sent, and is on its way, unless it came with the answer to a statement. */
+    if (actor->notified)
+        (void)real_poll(&fds[count - 1], 1, NOTIFICATION_MS);
+    actor->notified = false;
     actor->bell = NULL;
     return found;
+}
+
+static bool others_have_locks(const struct actor *actor)
+{
+    for (uint32_t i = 0; i < sim.supervisor_count; i++) {
+        if (&sim.supervisors[i] != actor && sim.supervisors[i].alive &&
+            sim.supervisors[i].in_transaction)
+            return true;
+    }
+    return false;
 }
 
 /* Postgres answers at once, but when it waits for a lock of somebody who waits for his turn. */
 static int wait_for_postgres(struct actor *actor, struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-    for (;;) {
-        const int ready = real_poll(fds, count, actor->dying ? LAST_WORDS_MS : PATIENCE_MS);
-        if (ready != 0 || actor->dying)
+    for (int tries = 0; tries < ANSWER_MS / PATIENCE_MS; tries++) {
+        const int ready = real_poll(fds, count, PATIENCE_MS);
+        if (ready != 0)
             return ready;
+        if (!others_have_locks(actor) || !postgres_somebody_waits())
+            continue;
+        if (actor->dying)
+            return 0;
         happened("waits for somebody's lock");
         actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
         actor->bell = NULL;
         actor->postgres_fd = fds[0].fd;
+        actor->awaits_lock = true;
         actor_yield(actor, WANTS_WORK);
+        actor->awaits_lock = false;
         if (clock_now_us() >= actor->until_us)
             return real_poll(fds, count, 0);
     }
+    violated("Postgres has not answered for %d s", ANSWER_MS / 1000);
 }
 
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct actor *actor = self;
-    if (!actor)
+    if (!actor || (count > 0 && timeout_ms == 0))
         return real_poll(fds, count, timeout_ms);
     if (count == 0) {
         actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);

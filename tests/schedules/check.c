@@ -4,7 +4,8 @@
 #include <string.h>
 
 static char *check_text;
-static char check_sha[64];
+static char check_sha[64] = "none"; /* loaded when Redis does not know it */
+static long long left[PARTITIONS]; /* things, at the last check */
 
 void check_begin(const char *path)
 {
@@ -16,46 +17,56 @@ void check_begin(const char *path)
     check_text = text;
 }
 
-static redisReply *ask(uint16_t partition)
+static void load(void)
+{
+    redisReply *reply = wire_words("SCRIPT LOAD %s", check_text);
+    (void)snprintf(check_sha, sizeof(check_sha), "%s", reply->str);
+    freeReplyObject(reply);
+}
+
+void check_ask(uint16_t partition)
+{
+    if (redisAppendCommand(sim.redis, "EVALSHA %s 0 troupe:{%u}: %s", check_sha, partition,
+                           ledger_read_to(partition)) != REDIS_OK)
+        violated("check: %s", sim.redis->errstr);
+}
+
+void check_answer(uint16_t partition)
 {
     redisReply *reply = NULL;
-    for (int tries = 0; tries < 2; tries++) {
-        if (check_sha[0]) {
-            reply = redisCommand(sim.redis, "EVALSHA %s 0 troupe:{%u}:", check_sha, partition);
-            if (reply && reply->type != REDIS_REPLY_ERROR)
-                return reply;
-            if (!reply || strncmp(reply->str, "NOSCRIPT", 8) != 0)
-                violated("check: %s", reply ? reply->str : sim.redis->errstr);
-            freeReplyObject(reply);
-        }
-        reply = wire_words("SCRIPT LOAD %s", check_text);
-        (void)snprintf(check_sha, sizeof(check_sha), "%s", reply->str);
+    if (redisGetReply(sim.redis, (void **)&reply) != REDIS_OK)
+        violated("check: %s", sim.redis->errstr);
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0) {
         freeReplyObject(reply);
+        load();
+        check_partition(partition);
+        return;
     }
-    violated("the check does not stay loaded");
-}
-
-/* What is left there. */
-static long look(uint16_t partition)
-{
-    redisReply *reply = ask(partition);
-    if (reply->elements < 2)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4)
+        violated("check: %s", reply->str);
+    ledger_take(partition, reply->element[1]);
+    if (reply->element[0]->len > 0)
         violated("partition %u: %s", partition, reply->element[0]->str);
-    for (size_t i = 1; i + 2 < reply->elements; i += 2)
-        ledger_compare(slice_of(reply->element[i]->str, reply->element[i]->len),
-                       slice_of(reply->element[i + 1]->str, reply->element[i + 1]->len));
-    const long left = strtol(reply->element[reply->elements - 1]->str, NULL, 10);
+    const redisReply *heads = reply->element[2];
+    for (size_t i = 0; i + 1 < heads->elements; i += 2)
+        ledger_compare(slice_of(heads->element[i]->str, heads->element[i]->len),
+                       slice_of(heads->element[i + 1]->str, heads->element[i + 1]->len));
+    left[partition] = reply->element[3]->integer;
     freeReplyObject(reply);
     happened("checks");
-    return left;
 }
 
-void check_partition(uint16_t partition) { (void)look(partition); }
+void check_partition(uint16_t partition)
+{
+    check_ask(partition);
+    check_answer(partition);
+}
 
 const char *check_left(void)
 {
     for (uint16_t partition = 0; partition < PARTITIONS; partition++) {
-        if (look(partition) > 0)
+        check_partition(partition);
+        if (left[partition] > 0)
             return "runs, queue entries, timers or ledger entries";
     }
     redisReply *reply = wire_words("XLEN troupe:runs");
@@ -71,6 +82,13 @@ void check_dump(void)
         (void)fprintf(stderr, "  %s\n", keys->element[i]->str);
     freeReplyObject(keys);
     for (uint16_t partition = 0; partition < PARTITIONS; partition++) {
+        redisReply *pending =
+            redisCommand(sim.redis, "XPENDING troupe:{%u}:q:default fleet - + 20", partition);
+        for (size_t i = 0; pending && i < pending->elements; i++)
+            (void)fprintf(stderr, "  partition %u: %s is pending for %s\n", partition,
+                          pending->element[i]->element[0]->str,
+                          pending->element[i]->element[1]->str);
+        freeReplyObject(pending);
         redisReply *runs = wire_words("KEYS troupe:{%u}:run:*", partition);
         for (size_t i = 0; i < runs->elements; i++) {
             redisReply *fields = wire_words("HGETALL %s", runs->element[i]->str);

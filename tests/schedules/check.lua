@@ -1,14 +1,16 @@
 -- check: what must be true of a partition between any two calls of scripts.
--- ARGV 1 prefix of its keys
--- reply: '' or what is wrong; then run id and field h of every run; then how many things are left
+-- ARGV 1 prefix of its keys, 2 id of the last ledger entry that is known
+-- reply: what is wrong, or nothing; the ledger's entries since; run id and field h of every run; how
+--        many things are left
 local prefix = ARGV[1]
 local queue = prefix .. 'q:default'
+local entries = redis.call('XRANGE', prefix .. 'ledger', '(' .. ARGV[2], '+')
 
 local function wrong(...)
-    return {table.concat({...}, ' ')}
+    return {table.concat({...}, ' '), entries, {}, 0}
 end
 
-local reply, ready, parked, status_of = {''}, {}, {}, {}
+local heads, ready, parked, status_of = {}, {}, {}, {}
 local left = 0
 for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     local run = key:sub(#prefix + 5)
@@ -34,8 +36,8 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
         return wrong('run', run, 'has the head', head)
     end
     status_of[run] = status
-    reply[#reply + 1] = run
-    reply[#reply + 1] = head
+    heads[#heads + 1] = run
+    heads[#heads + 1] = head
     left = left + 1
     if status == 'r' then
         if tonumber(counter) ~= tokens then
@@ -113,5 +115,4 @@ if meta[1] and redis.call('EXISTS', prefix .. 'ledger') == 1 then
     end
     left = left + redis.call('XLEN', prefix .. 'ledger') - (newest and 1 or 0)
 end
-reply[#reply + 1] = tostring(left)
-return reply
+return {'', entries, heads, left}

@@ -81,7 +81,7 @@ static void supervisor_begin(struct actor *actor, bool same_name)
 void fleet_begin(void)
 {
     sim.worker_count = 2 + chance_below(WORKERS_MOST - 1);
-    sim.supervisor_count = SUPERVISORS_MOST;
+    sim.supervisor_count = 1 + chance_below(SUPERVISORS_MOST);
     for (uint32_t i = 0; i < sim.worker_count; i++) {
         sim.workers[i] = (struct actor){.is_worker = true};
         worker_begin(&sim.workers[i], false);

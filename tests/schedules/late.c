@@ -7,6 +7,7 @@ enum { LATE_KEPT = 64 };
 static struct asked *late[LATE_KEPT];
 static uint32_t late_size;
 static struct asked *remembered;
+static struct actor *sender; /* of the remembered one */
 
 static struct asked *copy_of(const struct asked *request)
 {
@@ -48,19 +49,26 @@ bool late_step(bool all)
     return false;
 }
 
-void late_remember(const struct asked *request)
+void late_remember(const struct asked *request, struct actor *owner)
 {
     if (remembered)
         asked_free(remembered);
     remembered = copy_of(request);
+    sender = owner;
 }
 
+/* Something on the way has sent it twice. No connection delivers twice what it was given once: that
+ * its sender's broke is part of it, and the sender knows. */
 void late_repeat(void)
 {
     if (!remembered || clock_now_us() - remembered->sent_us > LATE_MOST_MS * INT64_C(1000) / 2)
         return;
     happened("requests executed twice");
     late_add(remembered);
+    if (sender->alive && sender->is_worker)
+        link_break(sender, 0, "broken by the schedule");
+    else if (sender->alive)
+        sender->misfortune = LOSE_REQUEST;
 }
 
 void late_clear(void)

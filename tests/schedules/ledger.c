@@ -188,7 +188,7 @@ static void take(const struct ledger_record *record)
         command(record);
         break;
     case LEDGER_DUPLICATE:
-        (void)find(record->duplicate.run);
+        /* It may be one of an episode before, by somebody who had not heard that it was started. */
         happened("starts found started");
         break;
     case LEDGER_REJECTED:
@@ -216,13 +216,12 @@ static void take_entry(uint16_t partition, const redisReply *entry)
     (void)snprintf(read_to[partition], sizeof(read_to[partition]), "%s", entry->element[0]->str);
 }
 
-void ledger_follow(uint16_t partition)
+const char *ledger_read_to(uint16_t partition) { return read_to[partition]; }
+
+void ledger_take(uint16_t partition, const redisReply *entries)
 {
-    redisReply *entries =
-        wire_words("XRANGE troupe:{%u}:ledger (%s +", partition, read_to[partition]);
     for (size_t i = 0; i < entries->elements; i++)
         take_entry(partition, entries->element[i]);
-    freeReplyObject(entries);
 }
 
 void ledger_compare(struct slice run, struct slice head)

@@ -121,8 +121,7 @@ static void execute(struct link *link, struct asked *request)
     }
     request->reply = reply;
     if (request->command.is_script)
-        late_remember(request);
-    (void)link;
+        late_remember(request, link->owner);
 }
 
 static void deliver(struct link *link)

@@ -24,8 +24,11 @@ enum {
     STEP_SHORT_US = 2000,
     STEP_LONG_US = 50000,
     STEPS_BETWEEN_FAULTS = 120,
-    ENDING_STEPS = 200,
 };
+
+/* A world's time depends on its seed alone. Servers may not see time go back: later seeds are later. */
+#define BEGINNING_US INT64_C(1767225600000000) /* the year 2026 */
+#define WORLD_MOST_US INT64_C(86400000000)
 
 struct flow {
     char *name;
@@ -104,8 +107,8 @@ static void choose_runs(void)
         ledger_expect(run->id);
         (void)fprintf(runs_file,
                       "{\"run\": \"%s\", \"flow\": \"%s\", \"input\": %u, \"seed\": %" PRIu64
-                      ", \"episode\": %u}\n",
-                      run->id, run->flow->name, run->input, sim.seed, sim.episode);
+                      ", \"episode\": %u, \"budget\": %u}\n",
+                      run->id, run->flow->name, run->input, sim.seed, sim.episode, sim.budget);
     }
 }
 
@@ -128,6 +131,8 @@ static void cancel_run(struct submitted *run)
     if (result != 0 && err.code != ERR_NOT_FOUND && err.code != ERR_CONFLICT)
         violated("cancel: %s", err.message);
     run->cancelled = result == 0 || err.code == ERR_CONFLICT;
+    for (uint32_t i = 0; i < sim.supervisor_count && result == 0; i++)
+        sim.supervisors[i].notified = sim.supervisors[i].listens;
 }
 
 /* False: there is more to come. */
@@ -212,6 +217,7 @@ static void let_time_pass(uint32_t idle)
         if (is_awake(&sim.supervisors[i]))
             until_us = earlier(until_us, sim.supervisors[i].until_us);
     }
+    happened("advances");
     clock_advance(until_us > now_us ? until_us - now_us : STEP_SHORT_US);
     (void)late_step(true);
     fleet_return();
@@ -284,7 +290,9 @@ static void play_world(uint64_t seed, uint32_t episodes)
     sim.names = 0;
     srand((unsigned)seed); /* of back-offs */
     sim.episode = 0;
+    clock_set(BEGINNING_US + (int64_t)seed * WORLD_MOST_US);
     freeReplyObject(wire_words("FLUSHALL"));
+    postgres_forget();
     ledger_begin();
     fleet_begin();
     for (; sim.episode < episodes; sim.episode++)
@@ -379,6 +387,7 @@ int main(int argc, char **argv)
     store = store_new(given.database, "schedules", &err);
     if (!runs_file || !store || !sim.redis || sim.redis->err)
         violated("cannot begin: %s%s", err.message, sim.redis ? sim.redis->errstr : "");
+    postgres_begin();
     clock_open(given.clock);
     for (uint64_t seed = given.seed; seed < given.seed + given.count; seed++)
         play_world(seed, given.episodes);

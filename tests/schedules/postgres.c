@@ -17,7 +17,37 @@ int __wrap_PQsendQueryParams(PGconn *conn, const char *query, int count, const O
                              const char *const *values, const int *lengths, const int *formats,
                              int format);
 PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *values, int expand);
+void __real_PQfinish(PGconn *conn);
+void __wrap_PQfinish(PGconn *conn);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+
+static PGconn *watcher; /* the scheduler's own */
+
+void postgres_begin(void)
+{
+    watcher = PQconnectdb(sim.database_url);
+    if (PQstatus(watcher) != CONNECTION_OK)
+        violated("Postgres: %s", PQerrorMessage(watcher));
+}
+
+void postgres_forget(void)
+{
+    PGresult *result = PQexec(watcher, "delete from partition_state; delete from namespace;"
+                                       "delete from worker_registry; delete from queue_stats");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        violated("Postgres: %s", PQerrorMessage(watcher));
+    PQclear(result);
+}
+
+bool postgres_somebody_waits(void)
+{
+    PGresult *result = PQexec(watcher, "select 1 from pg_locks where not granted limit 1");
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        violated("Postgres: %s", PQerrorMessage(watcher));
+    const bool some = PQntuples(result) > 0;
+    PQclear(result);
+    return some;
+}
 
 /* What befalls this statement. */
 static enum misfortune wait_for_turn(const char *query)
@@ -25,8 +55,12 @@ static enum misfortune wait_for_turn(const char *query)
     struct actor *actor = actor_self();
     if (!actor)
         return FINE;
-    actor->commits = strcasecmp(query, "commit") == 0;
+    happened("statements");
     actor_yield(actor, WANTS_POSTGRES);
+    if (strcasecmp(query, "begin") == 0)
+        actor->in_transaction = true;
+    else if (strcasecmp(query, "commit") == 0 || strcasecmp(query, "rollback") == 0)
+        actor->in_transaction = false;
     const enum misfortune misfortune = actor->misfortune;
     actor->misfortune = FINE;
     return actor->dying && misfortune == FINE ? LOSE_REQUEST : misfortune;
@@ -52,6 +86,8 @@ int __wrap_PQsendQuery(PGconn *conn, const char *query)
     const enum misfortune misfortune = wait_for_turn(query);
     if (misfortune == LOSE_REQUEST)
         return 0;
+    if (actor_self() && strncasecmp(query, "listen", 6) == 0)
+        actor_self()->listens = true;
     const int sent = __real_PQsendQuery(conn, query);
     if (sent && misfortune == LOSE_REPLY)
         lose_answer(conn, false);
@@ -76,4 +112,12 @@ PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *
 {
     const struct actor *actor = actor_self();
     return actor && actor->dying ? NULL : __real_PQconnectStartParams(keys, values, expand);
+}
+
+void __wrap_PQfinish(PGconn *conn)
+{
+    struct actor *actor = actor_self();
+    if (actor)
+        actor->in_transaction = actor->listens = actor->notified = false;
+    __real_PQfinish(conn);
 }

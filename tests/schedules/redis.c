@@ -80,10 +80,12 @@ static int lost(struct redis *redis, struct err *err)
 
 /* One command when its turn has come; NULL: the connection is lost, and whether it was executed is not
  * known. Error replies are given as they are. */
-static redisReply *ask(struct redis *redis, const struct command *command, struct err *err)
+static redisReply *ask(struct redis *redis, const struct command *command, bool wait,
+                       struct err *err)
 {
     struct actor *owner = redis->owner;
-    actor_yield(owner, WANTS_REDIS);
+    if (wait)
+        actor_yield(owner, WANTS_REDIS);
     const enum misfortune misfortune = owner->misfortune;
     owner->misfortune = FINE;
     if (misfortune == LOSE_REQUEST || (owner->dying && misfortune == FINE)) {
@@ -99,7 +101,7 @@ static redisReply *ask(struct redis *redis, const struct command *command, struc
     struct asked *request = asked_new(command);
     redisReply *reply = wire_call(request);
     if (command->is_script)
-        late_remember(request);
+        late_remember(request, owner);
     asked_free(request);
     if (misfortune == LOSE_REPLY) {
         happened("supervisors' replies lost");
@@ -124,7 +126,7 @@ redisReply *redis_call(struct redis *redis, const struct command *command, struc
 {
     if (redis_connect(redis, err) != 0)
         return NULL;
-    return checked(ask(redis, command, err), err);
+    return checked(ask(redis, command, true, err), err);
 }
 
 redisReply *redis_words(struct redis *redis, struct err *err, ...)
@@ -151,7 +153,8 @@ int redis_pipeline(struct redis *redis, const struct command *commands, uint32_t
     if (redis_connect(redis, err) != 0)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
-        replies[i] = ask(redis, &commands[i], err);
+        /* Those of others may come between two of them. */
+        replies[i] = ask(redis, &commands[i], i == 0 || chance_of(30), err);
         if (replies[i])
             continue;
         while (i-- > 0) {

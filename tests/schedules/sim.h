@@ -49,6 +49,7 @@ bool chance_of(uint32_t percent);
 
 void clock_open(const char *path);
 int64_t clock_now_us(void); /* of this thread: a dead supervisor's runs away */
+void clock_set(int64_t unix_us);
 void clock_advance(int64_t us);
 
 /* --- counters (counters.c): what has happened; a name is counted from its first mention --- */
@@ -88,8 +89,8 @@ struct actor {
     int64_t until_us; /* WANTS_TIME, WANTS_WORK */
     struct redis *bell;
     int postgres_fd;     /* WANTS_WORK, or the reply awaited behind somebody's lock */
-    bool awaits_reply;   /* of Postgres, which is busy with others */
-    bool commits;        /* the statement that it wants is a commit */
+    bool in_transaction, awaits_lock;
+    bool listens, notified; /* Postgres has something to say to it */
     int64_t runaway_us;  /* dead: what its clock is ahead */
 };
 
@@ -154,7 +155,7 @@ void late_add(const struct asked *request);
 bool late_step(bool all); /* all: those whose time is over */
 uint32_t late_count(void);
 /* Keeps a copy of a request that was executed, to be sent once more. */
-void late_remember(const struct asked *request);
+void late_remember(const struct asked *request, struct actor *owner);
 void late_repeat(void);
 void late_clear(void);
 
@@ -168,6 +169,14 @@ struct actor *actor_self(void);
 /* Waits for the scheduler. */
 void actor_yield(struct actor *actor, enum actor_wants wants);
 bool actor_can_step(struct actor *actor);
+
+/* --- postgres.c --- */
+
+void postgres_begin(void);
+/* What a world before has left there, but for its history. */
+void postgres_forget(void);
+/* For a lock that another connection has. */
+bool postgres_somebody_waits(void);
 
 /* --- redis.c: a supervisor's blocking read --- */
 
@@ -191,10 +200,15 @@ void fault_strike(void);
 
 void check_begin(const char *path);
 void check_dump(void); /* all runs, to stderr */
-void check_partition(uint16_t partition);
+/* Sends the question behind whatever was sent before, for one round trip; reads and judges the answer. */
+void check_ask(uint16_t partition);
+void check_answer(uint16_t partition);
+void check_partition(uint16_t partition); /* both */
 /* Behind the episode: nothing is left in Redis. NULL, or what is. */
 const char *check_left(void);
-void ledger_follow(uint16_t partition);
+/* The id of the last entry that is known. */
+const char *ledger_read_to(uint16_t partition);
+void ledger_take(uint16_t partition, const redisReply *entries);
 /* What a run's hash says against what its ledger said. head: the field h. */
 void ledger_compare(struct slice run, struct slice head);
 void ledger_begin(void);

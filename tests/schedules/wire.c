@@ -38,7 +38,7 @@ void asked_free(struct asked *request)
 
 /* --- words --- */
 
-static struct argv argv_of(const struct command *command, bool with_body)
+static struct argv argv_of(const struct command *command)
 {
     const uint32_t most = command->argc + 2;
     struct argv argv = {.words = calloc(most, sizeof(*argv.words)),
@@ -46,12 +46,10 @@ static struct argv argv_of(const struct command *command, bool with_body)
     if (!argv.words || !argv.lens)
         violated("no memory");
     if (command->is_script) {
-        const struct slice script =
-            with_body ? script_text(command->script) : script_sha(command->script);
-        argv.words[0] = with_body ? "EVAL" : "EVALSHA";
+        argv.words[0] = "EVALSHA";
         argv.lens[0] = strlen(argv.words[0]);
-        argv.words[1] = script.ptr;
-        argv.lens[1] = script.len;
+        argv.words[1] = script_sha(command->script).ptr;
+        argv.lens[1] = script_sha(command->script).len;
         argv.count = 2;
     }
     const char *at = command->args.data;
@@ -155,21 +153,83 @@ static void learn(const struct asked *request, const struct argv *argv, const re
         happened("start %s", reply->element[2]->str);
 }
 
+static void write_reply(const redisReply *reply, char *out, size_t size)
+{
+    size_t at = 0;
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        for (size_t i = 0; i < reply->elements && at + 60 < size; i++) {
+            at += (size_t)snprintf(out + at, size - at, "%s", i ? " " : "[");
+            write_reply(reply->element[i], out + at, size - at < 200 ? size - at : 200);
+            at += strlen(out + at);
+        }
+        (void)snprintf(out + at, size - at, reply->elements ? "]" : "[]");
+    } else if (reply->type == REDIS_REPLY_INTEGER) {
+        (void)snprintf(out, size, "%lld", reply->integer);
+    } else {
+        (void)snprintf(out, size < 60 ? size : 60, "%s", reply->str ? reply->str : "nil");
+    }
+}
+
+static void trace_call(const struct asked *request, const struct argv *argv,
+                       const redisReply *reply)
+{
+    char text[600] = "", words[400] = "";
+    size_t at = 0;
+    const bool script = request->command.is_script;
+    for (int i = script ? 3 : 0; i < argv->count && at + 60 < sizeof(words); i++) {
+        const int len = argv->lens[i] < 50 ? (int)argv->lens[i] : 50;
+        at += (size_t)snprintf(words + at, sizeof(words) - at, " %.*s", len, argv->words[i]);
+    }
+    write_reply(reply, text, sizeof(text));
+    trace("  %s%s -> %s", script ? script_name(request->command.script) : "", words, text);
+}
+
 /* --- the call --- */
 
-static redisReply *send_argv(const struct argv *argv)
+/* checked: the partition that is checked in the same round trip, or -1. */
+static redisReply *send_argv(const struct argv *argv, int checked)
 {
-    redisReply *reply = redisCommandArgv(sim.redis, argv->count, argv->words, argv->lens);
-    if (!reply)
+    redisReply *reply = NULL;
+    if (redisAppendCommandArgv(sim.redis, argv->count, argv->words, argv->lens) != REDIS_OK)
+        violated("no memory");
+    if (checked >= 0)
+        check_ask((uint16_t)checked);
+    if (redisGetReply(sim.redis, (void **)&reply) != REDIS_OK)
         violated("Redis is gone: %s", sim.redis->errstr);
+    if (checked >= 0)
+        check_answer((uint16_t)checked);
+    return reply;
+}
+
+/* With its text when Redis has lost it. */
+static redisReply *call_script(const struct asked *request, struct argv *argv)
+{
+    const enum script script = request->command.script;
+    const int partition = key_partition(slice_of(argv->words[3], argv->lens[3]));
+    const int checked = script == SCRIPT_BEAT ? -1 : partition;
+    redisReply *reply = send_argv(argv, checked);
+    if (reply_is_error(reply, "NOSCRIPT")) {
+        happened("scripts sent again");
+        freeReplyObject(reply);
+        argv->words[0] = "EVAL";
+        argv->lens[0] = 4;
+        argv->words[1] = script_text(script).ptr;
+        argv->lens[1] = script_text(script).len;
+        reply = send_argv(argv, checked);
+    }
+    if (script != SCRIPT_BEAT)
+        sim.calls++;
+    learn(request, argv, reply);
     return reply;
 }
 
 redisReply *wire_call(struct asked *request)
 {
     const bool script = request->command.is_script;
+    struct argv argv = argv_of(&request->command);
+    redisReply *reply;
     char budget[12];
-    struct argv argv = argv_of(&request->command, false);
+    happened(script ? "script calls" : "commands");
     if (!script)
         take_out_block(request, &argv);
     if (script && request->command.script == SCRIPT_SETTLE && sim.budget) {
@@ -177,30 +237,9 @@ redisReply *wire_call(struct asked *request)
         argv.words[ARGS_BEFORE + 3] = budget;
         argv.lens[ARGS_BEFORE + 3] = strlen(budget);
     }
-    redisReply *reply = send_argv(&argv);
-    if (script && reply_is_error(reply, "NOSCRIPT")) {
-        const struct slice text = script_text(request->command.script);
-        happened("scripts sent again");
-        freeReplyObject(reply);
-        argv.words[0] = "EVAL";
-        argv.lens[0] = 4;
-        argv.words[1] = text.ptr;
-        argv.lens[1] = text.len;
-        reply = send_argv(&argv);
-    }
-    trace("  %.*s %.60s", script ? 20 : (int)argv.lens[0],
-          script ? script_name(request->command.script) : argv.words[0],
-          word_of(reply) ? word_of(reply) : "");
-    if (script) {
-        if (request->command.script != SCRIPT_BEAT)
-            sim.calls++;
-        learn(request, &argv, reply);
-        const int partition = key_partition(slice_of(argv.words[3], argv.lens[3]));
-        if (partition >= 0 && request->command.script != SCRIPT_BEAT) {
-            ledger_follow((uint16_t)partition);
-            check_partition((uint16_t)partition);
-        }
-    }
+    reply = script ? call_script(request, &argv) : send_argv(&argv, -1);
+    if (sim.tracing)
+        trace_call(request, &argv, reply);
     argv_free(&argv);
     return reply;
 }
