@@ -60,7 +60,9 @@ int partitions_find_out(struct supervisor *s, struct err *err)
     return 0;
 }
 
-/* What was known of a partition holds on while its fence is the same: nobody else has had it. */
+/* What was known of a partition holds on while its fence is the same: nobody else has had it. A cursor
+ * that has moved all the same is of a commit of ours whose answer was lost: opening the partition makes
+ * up for what was to follow it. */
 static void adopt_cursors(struct supervisor *s, const struct archive_cursor *cursors,
                           uint32_t count, struct partition *before)
 {
@@ -71,7 +73,8 @@ static void adopt_cursors(struct supervisor *s, const struct archive_cursor *cur
         struct partition *p = &s->partitions[i];
         bool same = old && old->cursor.fence == cursors[i].fence;
         *p = same ? *old : (struct partition){0};
-        if (same && cursors[i].epoch != old->cursor.epoch)
+        if (same &&
+            (cursors[i].epoch != old->cursor.epoch || cursors[i].seq != old->cursor.seq))
             p->open = false;
         p->cursor = cursors[i];
         (void)snprintf(p->epoch_text, sizeof p->epoch_text, "%" PRId64, cursors[i].epoch);
