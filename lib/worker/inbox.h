@@ -31,6 +31,9 @@ void inbox_read(struct inbox *inbox, bool look);
 void inbox_tick(struct inbox *inbox);
 /* A reply that may have brought entries was lost: reads what is pending for us. */
 void inbox_recover(struct inbox *inbox);
+/* Redis may have gone back to before what was done, while it kept who has which entry: what is still
+ * pending for us is read again and done again, which changes nothing where it was not lost. */
+void inbox_doubt(struct inbox *inbox);
 /* Requests in hand. */
 unsigned inbox_held(const struct inbox *inbox);
 

@@ -129,6 +129,7 @@ static void on_down(void *context, const char *reason)
     log_write(LOG_WARN, "the connection to Redis is down, trying again", LOG_S("reason", reason));
     for (uint32_t i = 0; i < worker->channel_count; i++)
         channel_close(&worker->channels[i], NULL);
+    inbox_doubt(worker->inbox);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)

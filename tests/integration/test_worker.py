@@ -639,6 +639,55 @@ def test_requests_that_an_earlier_process_of_the_name_read_are_started(fleet):
     fleet.check(runs)
 
 
+def lose_start(fleet, run):
+    """As a Redis that starts again without its last writes: it has the delivery, but not the start."""
+    part = fleet.part_of(run)
+    (entry,) = [i for i, records in part.ledger()
+                if any(k == "s" and netstrings(c)[0] == run for k, c, _ in records)]
+    fleet.client.xdel(part.key("ledger"), entry)
+    fleet.client.delete(part.key("run:" + run))
+
+
+def duplicates(fleet):
+    return [r for p in fleet.parts for r in p.records() if r[0] == "d"]
+
+
+@pytest.mark.parametrize("how", ["connection", "epoch"])
+def test_a_start_that_redis_lost_is_made_again_by_who_made_it(fleet, how):
+    fleet.open().publish(chain("chain", 1))
+    fleet.worker()
+    runs = [fleet.request("chain", {"v": 1}) for _ in range(20)]
+    for run in runs:
+        fleet.wait_for(run)
+    for run in runs[:5]:
+        lose_start(fleet, run)
+    if how == "connection":
+        fleet.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    else:
+        fleet.open(epoch="2")
+    for run in runs[:5]:
+        wait_until(lambda run=run: fleet.status(run) == "c", what="a run that was lost")
+    # Those that were not lost are found where they are, and acknowledged once more.
+    wait_until(lambda: len(duplicates(fleet)) >= 15, what="15 duplicates")
+    starts = [netstrings(r[1])[0] for p in fleet.parts for r in p.records() if r[0] == "s"]
+    assert sorted(starts) == sorted(runs)
+
+
+def test_a_request_without_an_id_keeps_its_run_in_a_later_epoch(fleet):
+    fleet.open().publish(chain("chain", 1))
+    fleet.worker()
+    for _ in range(8):
+        fleet.client.xadd("troupe:runs", {"workflow": "chain", "input": '{"v":1}'})
+
+    def count(kind):
+        return sum(r[0] == kind for p in fleet.parts for r in p.records())
+
+    wait_until(lambda: count("x") == 8, what="8 executions")
+    fleet.open(epoch="2")
+    wait_until(lambda: len(duplicates(fleet)) >= 8, what="8 duplicates")
+    assert count("s") == 8 and len(fleet.client.keys("troupe:{*}:run:*")) == 8
+
+
 # --- the process ---
 
 
