@@ -303,7 +303,7 @@ static void test_confined(void **state)
 /* In milliseconds, whichever fails first. */
 static void costs(struct fixture *f, const char *program, int64_t time_ms, const char *message)
 {
-    const struct jq_limits limits = {.time_ms = time_ms};
+    const struct jq_limits limits = {.time_ms = time_ms, .wall_ms = 60000};
     if (jq_run(f->jq, slice_str(program), SLICE("1"), &limits, &f->out, &f->error) == 0)
         fail_msg("%s: gave %.40s", program, f->out.data);
     assert_string_equal(f->error.message, message);
@@ -314,7 +314,7 @@ static void costs(struct fixture *f, const char *program, int64_t time_ms, const
 static void test_time(void **state)
 {
     struct fixture *f = *state;
-    static const char message[] = "the program took longer than 200 ms";
+    static const char message[] = "the program took longer than 200 ms of processor time";
     const int64_t began_us = clock_mono_us(&clock_system);
     costs(f, "last(range(1e12))", 200, message);
     costs(f, "def f: f; f", 200, message);
@@ -324,6 +324,45 @@ static void test_time(void **state)
     assert_int_equal(stats_of(f).started, 4);
     still_works(f);
     assert_int_equal(stats_of(f).started, 5);
+}
+
+static void test_wall_clock_time(void **state)
+{
+    struct fixture *f = *state;
+    const struct jq_limits limits = {.time_ms = 60000, .wall_ms = 150};
+    const int64_t began_us = clock_mono_us(&clock_system);
+    assert_int_equal(
+        jq_run(f->jq, SLICE("last(repeat(1))"), SLICE("1"), &limits, &f->out, &f->error), -1);
+    assert_int_equal(f->error.fault, JQ_FAULT_LATE);
+    assert_string_equal(f->error.message, "the program took longer than 150 ms");
+    assert_true(clock_mono_us(&clock_system) - began_us >= 150000);
+    assert_int_equal(stats_of(f).child_pid, 0);
+    still_works(f);
+}
+
+/* A child that does not get the processor is late, and has not used up its time. */
+static void test_time_that_others_take_does_not_count(void **state)
+{
+    struct fixture *f = *state;
+    still_works(f);
+    const pid_t child = (pid_t)stats_of(f).child_pid;
+    const int64_t before_us = stats_of(f).cpu_us;
+    const int64_t began_us = clock_mono_us(&clock_system);
+    assert_int_equal(kill(child, SIGSTOP), 0);
+    const pid_t waker = fork();
+    assert_true(waker >= 0);
+    if (waker == 0) {
+        (void)usleep(400000);
+        _exit(kill(child, SIGCONT) == 0 ? 0 : 1);
+    }
+    const struct jq_limits limits = {.time_ms = 200, .wall_ms = 60000};
+    assert_int_equal(jq_run(f->jq, SLICE(". + 1"), SLICE("1"), &limits, &f->out, &f->error), 0);
+    assert_true(clock_mono_us(&clock_system) - began_us >= 400000);
+    assert_string_equal(f->out.data, "2");
+    assert_true(stats_of(f).cpu_us > before_us && stats_of(f).cpu_us - before_us < 200000);
+    int status;
+    assert_int_equal(waitpid(waker, &status, 0), waker);
+    assert_int_equal(status, 0);
 }
 
 static struct jq *with_memory(struct fixture *f, size_t bytes)
@@ -663,6 +702,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_modules, setup, teardown),
         cmocka_unit_test_setup_teardown(test_confined, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wall_clock_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_time_that_others_take_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_of_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_output_limit, setup, teardown),
