@@ -5,7 +5,8 @@
  *
  * Entries are read when the queues leave room. They are never acknowledged here: the supervisor does
  * that, after the commit of what became of them. Entries of readers whose lease lapsed are taken over
- * after 10 s; our own that a lost reply left behind are read again.
+ * after 10 s; our own that a lost reply left behind are read again. What was done is remembered until
+ * the connection or an epoch changes: Redis may have lost it with that, and then it is done again.
  */
 #ifndef TROUPE_WORKER_INBOX_H
 #define TROUPE_WORKER_INBOX_H
