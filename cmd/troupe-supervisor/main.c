@@ -1,21 +1,15 @@
 /* troupe-supervisor: settings, signals, wiring. */
 #include "base/log.h"
-#include "base/settings.h"
-#include "http.h"
+#include "base/program.h"
+#include "metrics.h"
 #include "protocol/scripts.h"
 #include "supervisor/supervisor.h"
 #include <event2/event.h>
-#include <event2/http.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #ifndef TROUPE_VERSION
 #define TROUPE_VERSION "0.1.0"
 #endif
-
-enum { SETTINGS_ARENA_BYTES = 4 << 20 };
 
 static const struct setting table[] = {
     {.name = "redis-url",
@@ -85,18 +79,16 @@ struct program {
     int argc;
     char **argv;
     struct event_base *base;
-    struct evhttp *http;
+    struct probes *probes;
 };
 
-static void write_help(FILE *out)
-{
-    (void)fputs(
-        "usage: troupe-supervisor [OPTION...]\n\n"
-        "Writes what the ledgers in Redis say into Postgres, finalises runs, starts accepted "
-        "ones.\n\n",
-        out);
-    settings_help(out, table, ARRAY_LEN(table));
-    (void)fputs(
+static const struct program_about about = {
+    .name = "troupe-supervisor",
+    .version = TROUPE_VERSION,
+    .usage = "usage: troupe-supervisor [OPTION...]\n\n"
+             "Writes what the ledgers in Redis say into Postgres, finalises runs, starts accepted "
+             "ones.\n\n",
+    .examples =
         "\nEvery option but --help and --version may also be a variable (TROUPE_BATCH_ENTRIES) or "
         "a line of\nthe configuration file (batch-entries: 256).\n"
         "\nexamples:\n"
@@ -107,30 +99,9 @@ static void write_help(FILE *out)
         "SIGTERM and SIGINT end it (a second one forces), SIGHUP reads log-level again.\n"
         "exit status: 0 ended, 1 forced, 2 wrong options, 5 Redis or Postgres refused us,\n"
         "             6 the namespace has another number of partitions\n",
-        out);
-}
-
-static int fail(const struct err *err)
-{
-    (void)fprintf(stderr, "troupe-supervisor: %s\n", err->message);
-    return err_exit_code(err->code);
-}
-
-static int read_settings(struct settings *settings, struct arena *arena, int argc, char **argv,
-                         enum log_level *level, struct err *err)
-{
-    if (settings_read(settings, arena, table, ARRAY_LEN(table), argc, argv, false, err) != 0)
-        return -1;
-    if (settings->argument_count > 0)
-        return err_set(err, ERR_USAGE, "'%s' is no option", settings->arguments[0]);
-    if (!log_level_parse(settings_string(settings, "log-level"), level))
-        return err_set(err, ERR_USAGE, "log-level: '%s' is not one of debug, info, warn, error",
-                       settings_string(settings, "log-level"));
-    if (!settings_string(settings, "database-url"))
-        return err_set(err, ERR_USAGE,
-                       "database-url is required: give --database-url or TROUPE_DATABASE_URL");
-    return 0;
-}
+    .table = table,
+    .table_count = ARRAY_LEN(table),
+};
 
 /* --- signals --- */
 
@@ -156,31 +127,13 @@ static int catch_signals(struct err *err)
     return 0;
 }
 
-static void reload(const struct program *program)
-{
-    struct settings settings = {0};
-    struct arena arena;
-    enum log_level level = LOG_INFO;
-    struct err err = ERR_INIT;
-    arena_init(&arena, SETTINGS_ARENA_BYTES);
-    if (read_settings(&settings, &arena, program->argc, program->argv, &level, &err) != 0) {
-        log_write(LOG_ERROR, "settings are kept: the new ones are wrong",
-                  LOG_S("reason", err.message));
-    } else {
-        log_setup("troupe-supervisor", level);
-        log_write(LOG_INFO, "settings read again: log-level is what can change",
-                  LOG_S("log_level", settings_string(&settings, "log-level")));
-    }
-    arena_free(&arena);
-}
-
 /* Between two steps of the supervisor: HTTP, SIGHUP. */
 static void on_tick(void *context)
 {
     const struct program *program = context;
     if (reload_wanted) {
         reload_wanted = 0;
-        reload(program);
+        program_reload(&about, program->argc, program->argv);
     }
     if (program->base)
         (void)event_base_loop(program->base, EVLOOP_NONBLOCK);
@@ -196,13 +149,17 @@ static int serve_http(struct program *program, const struct settings *settings,
     program->base = event_base_new();
     if (!program->base)
         return err_set(err, ERR_IO, "cannot make an event loop");
-    program->http = http_start(program->base, (uint16_t)settings_number(settings, "http-port"),
-                               supervisor, err);
-    return program->http ? 0 : -1;
+    const struct probes_asks asks = supervisor_probes(supervisor);
+    program->probes =
+        probes_start(program->base, (uint16_t)settings_number(settings, "http-port"), &asks, err);
+    return program->probes ? 0 : -1;
 }
 
 static int run(struct program *program, const struct settings *s, struct err *err)
 {
+    if (!settings_string(s, "database-url"))
+        return err_set(err, ERR_USAGE,
+                       "database-url is required: give --database-url or TROUPE_DATABASE_URL");
     struct supervisor_options options = {
         .redis_url = settings_string(s, "redis-url"),
         .database_url = settings_string(s, "database-url"),
@@ -223,21 +180,11 @@ static int run(struct program *program, const struct settings *s, struct err *er
         log_write(LOG_INFO, "supervisor begins", LOG_S("version", TROUPE_VERSION));
         result = supervisor_run(supervisor, &stop_wanted, on_tick, program, err);
     }
-    if (program->http)
-        evhttp_free(program->http);
+    probes_stop(program->probes);
     if (program->base)
         event_base_free(program->base);
     supervisor_free(supervisor);
     return result;
-}
-
-static bool given(int argc, char **argv, const char *word)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], word) == 0)
-            return true;
-    }
-    return false;
 }
 
 int main(int argc, char **argv)
@@ -246,27 +193,16 @@ int main(int argc, char **argv)
     struct settings settings = {0};
     struct arena arena;
     struct err err = ERR_INIT;
-    enum log_level level = LOG_INFO;
     int status = 0;
     (void)signal(SIGPIPE, SIG_IGN);
-    if (given(argc, argv, "--help") || given(argc, argv, "-h")) {
-        write_help(stdout);
-        return fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO);
-    }
-    if (given(argc, argv, "--version")) {
-        (void)puts("troupe-supervisor " TROUPE_VERSION);
-        return fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO);
-    }
-    arena_init(&arena, SETTINGS_ARENA_BYTES);
-    log_setup("troupe-supervisor", LOG_INFO);
+    if (program_answers(&about, argc, argv, &status))
+        return status;
+    arena_init(&arena, PROGRAM_SETTINGS_BYTES);
+    log_setup(about.name, LOG_INFO);
     scripts_setup();
-    if (read_settings(&settings, &arena, argc, argv, &level, &err) != 0) {
-        status = fail(&err);
-    } else {
-        log_setup("troupe-supervisor", level);
-        if (run(&program, &settings, &err) != 0)
-            status = fail(&err);
-    }
+    if (program_settings(&about, argc, argv, &settings, &arena, &err) != 0 ||
+        run(&program, &settings, &err) != 0)
+        status = program_fail(&about, &err);
     arena_free(&arena);
     return status;
 }

@@ -1,21 +1,17 @@
 /* troupe-worker: settings, signals, wiring. */
 #include "base/log.h"
-#include "base/settings.h"
-#include "http.h"
+#include "base/program.h"
+#include "metrics.h"
 #include "protocol/redis.h"
 #include "protocol/scripts.h"
 #include "worker/worker.h"
-#include <event2/http.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #ifndef TROUPE_VERSION
 #define TROUPE_VERSION "0.1.0"
 #endif
 
-enum { SETTINGS_ARENA_BYTES = 4 << 20, PROBE_MS = 3000, EXIT_FORCED = 1 };
+enum { PROBE_MS = 3000, EXIT_FORCED = 1 };
 
 static const struct setting table[] = {
     {.name = "redis-url",
@@ -107,19 +103,18 @@ struct program {
     struct settings settings;
     struct event_base *base;
     struct worker *worker;
-    struct evhttp *http;
+    struct probes *probes;
     struct event *signals[3];
     int status;
 };
 
-static void write_help(FILE *out)
-{
-    (void)fputs("usage: troupe-worker [OPTION...]\n\n"
-                "A member of the fleet: claims tokens from Redis, executes their nodes, settles "
-                "them.\n\n",
-                out);
-    settings_help(out, table, ARRAY_LEN(table));
-    (void)fputs(
+static const struct program_about about = {
+    .name = "troupe-worker",
+    .version = TROUPE_VERSION,
+    .usage = "usage: troupe-worker [OPTION...]\n\n"
+             "A member of the fleet: claims tokens from Redis, executes their nodes, settles "
+             "them.\n\n",
+    .examples =
         "\nEvery option but --help and --version may also be a variable (TROUPE_LEASE) or a "
         "line of the\nconfiguration file (lease: 5s).\n"
         "\nexamples:\n"
@@ -128,27 +123,9 @@ static void write_help(FILE *out)
         "  TROUPE_REDIS_URL=redis://:secret@10.0.0.5:6379/2 troupe-worker --name fleet-7\n"
         "\nSIGTERM and SIGINT drain (a second one forces), SIGHUP reads log-level again.\n"
         "exit status: 0 drained, 1 forced, 2 wrong options, 5 Redis refused us\n",
-        out);
-}
-
-static int fail(const struct err *err)
-{
-    (void)fprintf(stderr, "troupe-worker: %s\n", err->message);
-    return err_exit_code(err->code);
-}
-
-static int read_settings(struct settings *settings, struct arena *arena, int argc, char **argv,
-                         enum log_level *level, struct err *err)
-{
-    if (settings_read(settings, arena, table, ARRAY_LEN(table), argc, argv, false, err) != 0)
-        return -1;
-    if (settings->argument_count > 0)
-        return err_set(err, ERR_USAGE, "'%s' is no option", settings->arguments[0]);
-    if (!log_level_parse(settings_string(settings, "log-level"), level))
-        return err_set(err, ERR_USAGE, "log-level: '%s' is not one of debug, info, warn, error",
-                       settings_string(settings, "log-level"));
-    return 0;
-}
+    .table = table,
+    .table_count = ARRAY_LEN(table),
+};
 
 /* A Redis that is not there yet is waited for; one that will not have us is an error now. */
 static int probe(const char *url, struct err *err)
@@ -185,23 +162,10 @@ static void on_stop(evutil_socket_t number, short what, void *context)
 
 static void on_reload(evutil_socket_t number, short what, void *context)
 {
-    struct program *program = context;
-    struct settings settings = {0};
-    struct arena arena;
-    enum log_level level = LOG_INFO;
-    struct err err = ERR_INIT;
+    const struct program *program = context;
     (void)number;
     (void)what;
-    arena_init(&arena, SETTINGS_ARENA_BYTES);
-    if (read_settings(&settings, &arena, program->argc, program->argv, &level, &err) != 0) {
-        log_write(LOG_ERROR, "settings are kept: the new ones are wrong",
-                  LOG_S("reason", err.message));
-    } else {
-        log_setup("troupe-worker", level);
-        log_write(LOG_INFO, "settings read again: log-level is what can change",
-                  LOG_S("log_level", settings_string(&settings, "log-level")));
-    }
-    arena_free(&arena);
+    program_reload(&about, program->argc, program->argv);
 }
 
 static int catch_signals(struct program *program, struct err *err)
@@ -243,10 +207,11 @@ static int start(struct program *program, struct err *err)
     program->worker = worker_new(program->base, &options, err);
     if (!program->worker || probe(options.redis_url, err) != 0 || catch_signals(program, err) != 0)
         return -1;
+    const struct probes_asks asks = worker_probes(program->worker);
     if (settings_given(s, "http-port")) {
-        program->http = http_start(program->base, (uint16_t)settings_number(s, "http-port"),
-                                   program->worker, err);
-        if (!program->http)
+        program->probes =
+            probes_start(program->base, (uint16_t)settings_number(s, "http-port"), &asks, err);
+        if (!program->probes)
             return -1;
     }
     return 0;
@@ -254,8 +219,7 @@ static int start(struct program *program, struct err *err)
 
 static void stop(struct program *program)
 {
-    if (program->http)
-        evhttp_free(program->http);
+    probes_stop(program->probes);
     worker_free(program->worker);
     for (size_t i = 0; i < ARRAY_LEN(program->signals); i++) {
         if (program->signals[i])
@@ -266,39 +230,19 @@ static void stop(struct program *program)
     arena_free(&program->arena);
 }
 
-static bool given(int argc, char **argv, const char *word)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], word) == 0)
-            return true;
-    }
-    return false;
-}
-
 int main(int argc, char **argv)
 {
     struct program program = {.argc = argc, .argv = argv};
     struct err err = ERR_INIT;
-    enum log_level level = LOG_INFO;
     (void)signal(SIGPIPE, SIG_IGN);
-    if (given(argc, argv, "--help") || given(argc, argv, "-h")) {
-        write_help(stdout);
-        return fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO);
-    }
-    if (given(argc, argv, "--version")) {
-        (void)puts("troupe-worker " TROUPE_VERSION);
-        return fflush(stdout) == 0 ? 0 : err_exit_code(ERR_IO);
-    }
-    arena_init(&program.arena, SETTINGS_ARENA_BYTES);
-    log_setup("troupe-worker", LOG_INFO);
+    if (program_answers(&about, argc, argv, &program.status))
+        return program.status;
+    arena_init(&program.arena, PROGRAM_SETTINGS_BYTES);
+    log_setup(about.name, LOG_INFO);
     scripts_setup();
-    if (read_settings(&program.settings, &program.arena, argc, argv, &level, &err) != 0) {
-        arena_free(&program.arena);
-        return fail(&err);
-    }
-    log_setup("troupe-worker", level);
-    if (start(&program, &err) != 0)
-        program.status = fail(&err);
+    if (program_settings(&about, argc, argv, &program.settings, &program.arena, &err) != 0 ||
+        start(&program, &err) != 0)
+        program.status = program_fail(&about, &err);
     else if (event_base_dispatch(program.base) < 0)
         program.status = err_exit_code(ERR_IO);
     stop(&program);

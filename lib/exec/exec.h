@@ -3,7 +3,7 @@
  * An executor turns a task into an output (JSON text) or a failure. One table maps a node's type (and
  * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
  * borrows them for the call. Executors here compute and return at once; none may block the loop,
- * but programs in jq may take exec_jq.time_ms.
+ * but programs in jq may take exec_jq.wall_ms.
  */
 #ifndef TROUPE_EXEC_EXEC_H
 #define TROUPE_EXEC_EXEC_H
@@ -15,12 +15,16 @@
 #include "jq/jq.h"
 #include <stdint.h>
 
-/* For the programs in jq of one execution, its conditions included: they share its time, for which the
- * worker's loop stands still. */
+/* For the programs in jq of one execution, its conditions included: they share its time. The worker's
+ * loop stands still for wall_ms at most. */
 struct exec_jq {
-    struct jq *jq;   /* NULL: they fail with `internal` */
-    int64_t time_ms; /* 0: JQ_TIME_MS */
-    int64_t used_us; /* by those that have run */
+    struct jq *jq;       /* NULL: they fail with `internal` */
+    int64_t time_ms;     /* of processor time; 0: JQ_TIME_MS */
+    int64_t wall_ms;     /* 0: JQ_WALL_MS */
+    int64_t timeout_ms;  /* of the node, which fails with `timeout` then; 0: none */
+    int64_t deadline_us; /* when that is over, by the monotonic clock */
+    int64_t cpu_us;      /* what those that have run took */
+    int64_t wall_us;
 };
 
 /* Largest output: settings value `max-value` (default 16 MiB). Beyond it: `too_large`. */

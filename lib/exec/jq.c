@@ -17,6 +17,7 @@ static const char *code_of(enum jq_fault fault)
     case JQ_FAULT_TYPE:
         return "type";
     case JQ_FAULT_COST:
+    case JQ_FAULT_LATE:
         return "expression_cost";
     case JQ_FAULT_TOO_LARGE:
         return "too_large";
@@ -38,22 +39,49 @@ static int fail(struct graph_failure *failure, const char *code, const char *pat
     return -1;
 }
 
+static int timed_out(const struct exec_jq *jq, const char *path, struct graph_failure *failure)
+{
+    char message[80];
+    (void)snprintf(message, sizeof(message), "the node took longer than %lld ms",
+                   (long long)jq->timeout_ms);
+    return fail(failure, "timeout", path, message);
+}
+
+/* What is left of the execution's time; whether it is the node's own that is over first. */
+static bool limits_of(const struct exec_jq *jq, int64_t now_us, struct jq_limits *limits)
+{
+    const int64_t cpu_us = (jq->time_ms > 0 ? jq->time_ms : JQ_TIME_MS) * 1000 - jq->cpu_us;
+    const int64_t wall_us = (jq->wall_ms > 0 ? jq->wall_ms : JQ_WALL_MS) * 1000 - jq->wall_us;
+    const int64_t node_us = jq->timeout_ms > 0 ? jq->deadline_us - now_us : INT64_MAX;
+    const bool nodes = node_us < wall_us;
+    limits->time_ms = cpu_us / 1000;
+    limits->wall_ms = nodes && node_us > 0 ? (node_us + 999) / 1000 : nodes ? 0 : wall_us / 1000;
+    return nodes;
+}
+
 /* One program, in what is left of the execution's time. */
 static int run(struct exec_jq *jq, const char *path, struct slice program, struct slice input,
                size_t most_bytes, struct buf *out, struct graph_failure *failure)
 {
     struct jq_error error;
+    struct jq_stats before, after;
     if (!jq || !jq->jq)
         return fail(failure, "internal", path, "there is no jq here");
-    const int64_t time_ms = jq->time_ms > 0 ? jq->time_ms : JQ_TIME_MS;
-    const struct jq_limits limits = {.time_ms = time_ms - jq->used_us / 1000,
-                                     .output_bytes = most_bytes};
-    if (limits.time_ms <= 0)
+    const int64_t began_us = clock_mono_us(&clock_system);
+    struct jq_limits limits = {.output_bytes = most_bytes};
+    const bool nodes = limits_of(jq, began_us, &limits);
+    if (nodes && limits.wall_ms <= 0)
+        return timed_out(jq, path, failure);
+    if (limits.time_ms <= 0 || limits.wall_ms <= 0)
         return fail(failure, "expression_cost", path,
                     "the programs in jq of this execution have used up their time");
-    const int64_t began_us = clock_mono_us(&clock_system);
+    jq_stats(jq->jq, &before);
     const int rc = jq_run(jq->jq, program, input, &limits, out, &error);
-    jq->used_us += clock_mono_us(&clock_system) - began_us;
+    jq_stats(jq->jq, &after);
+    jq->cpu_us += after.cpu_us - before.cpu_us;
+    jq->wall_us += clock_mono_us(&clock_system) - began_us;
+    if (rc != 0 && nodes && error.fault == JQ_FAULT_LATE)
+        return timed_out(jq, path, failure);
     return rc == 0 ? 0 : fail(failure, code_of(error.fault), path, error.message);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { START_MS = 10000, REAP_MS = 1000, EXEC_FAILED = 127 };
@@ -86,8 +87,9 @@ static int await_ready(struct jq_child *child, const char *helper, struct err *e
     struct jq_reply reply;
     struct buf text;
     buf_init(&text, 1024);
-    const int64_t deadline_us = clock_mono_us(&clock_system) + (int64_t)START_MS * 1000;
-    const enum jq_talk talk = jq_child_receive(child, &reply, &text, deadline_us);
+    const struct jq_until until = {clock_mono_us(&clock_system) + (int64_t)START_MS * 1000,
+                                   INT64_MAX};
+    const enum jq_talk talk = jq_child_receive(child, &reply, &text, &until);
     int rc = -1;
     if (talk == JQ_TALK_LATE)
         (void)err_set(err, ERR_TIMEOUT, "%s is not ready after %d s", helper, START_MS / 1000);
@@ -176,14 +178,37 @@ int jq_child_reap(struct jq_child *child)
 
 /* --- talking --- */
 
-static enum jq_talk await(const struct jq_child *child, short events, int64_t deadline_us)
+int64_t jq_child_cpu_us(const struct jq_child *child)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (child->pid <= 0 || clock_getcpuclockid(child->pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0)
+        return -1;
+    return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
+}
+
+/* Processor time does not pass faster than time does: the child has one thread. */
+static int64_t cpu_left_us(const struct jq_child *child, const struct jq_until *until)
+{
+    if (until->cpu_us == INT64_MAX)
+        return INT64_MAX;
+    const int64_t used_us = jq_child_cpu_us(child);
+    return used_us < 0 ? INT64_MAX : until->cpu_us - used_us;
+}
+
+static enum jq_talk await(const struct jq_child *child, short events, const struct jq_until *until)
 {
     for (;;) {
-        const int64_t left_us = deadline_us - clock_mono_us(&clock_system);
+        const int64_t left_us = until->deadline_us - clock_mono_us(&clock_system);
         if (left_us <= 0)
             return JQ_TALK_LATE;
+        const int64_t cpu_us = cpu_left_us(child, until);
+        if (cpu_us <= 0)
+            return JQ_TALK_SPENT;
+        const int64_t wait_us = cpu_us < left_us ? cpu_us : left_us;
         struct pollfd poll_fd = {.fd = child->socket, .events = events};
-        const int got = poll(&poll_fd, 1, (int)((left_us + 999) / 1000));
+        const int got = poll(&poll_fd, 1, (int)((wait_us + 999) / 1000));
         if (got > 0)
             return JQ_TALK_OK;
         if (got < 0 && errno != EINTR)
@@ -192,7 +217,7 @@ static enum jq_talk await(const struct jq_child *child, short events, int64_t de
 }
 
 enum jq_talk jq_child_send(const struct jq_child *child, const void *bytes, size_t count,
-                           int64_t deadline_us)
+                           const struct jq_until *until)
 {
     const char *at = bytes;
     while (count > 0) {
@@ -203,7 +228,7 @@ enum jq_talk jq_child_send(const struct jq_child *child, const void *bytes, size
         } else if (errno == EPIPE || errno == ECONNRESET) {
             return JQ_TALK_GONE;
         } else if (errno == EAGAIN) {
-            const enum jq_talk talk = await(child, POLLOUT, deadline_us);
+            const enum jq_talk talk = await(child, POLLOUT, until);
             if (talk != JQ_TALK_OK)
                 return talk;
         } else if (errno != EINTR) {
@@ -214,7 +239,7 @@ enum jq_talk jq_child_send(const struct jq_child *child, const void *bytes, size
 }
 
 static enum jq_talk receive(const struct jq_child *child, void *bytes, size_t count,
-                            int64_t deadline_us)
+                            const struct jq_until *until)
 {
     char *at = bytes;
     while (count > 0) {
@@ -225,7 +250,7 @@ static enum jq_talk receive(const struct jq_child *child, void *bytes, size_t co
         } else if (got == 0 || errno == ECONNRESET) {
             return JQ_TALK_GONE;
         } else if (errno == EAGAIN) {
-            const enum jq_talk talk = await(child, POLLIN, deadline_us);
+            const enum jq_talk talk = await(child, POLLIN, until);
             if (talk != JQ_TALK_OK)
                 return talk;
         } else if (errno != EINTR) {
@@ -236,15 +261,15 @@ static enum jq_talk receive(const struct jq_child *child, void *bytes, size_t co
 }
 
 enum jq_talk jq_child_receive(const struct jq_child *child, struct jq_reply *reply,
-                              struct buf *text, int64_t deadline_us)
+                              struct buf *text, const struct jq_until *until)
 {
     buf_reset(text);
-    const enum jq_talk talk = receive(child, reply, sizeof(*reply), deadline_us);
+    const enum jq_talk talk = receive(child, reply, sizeof(*reply), until);
     if (talk != JQ_TALK_OK || reply->bytes == 0)
         return talk;
     if (!buf_reserve(text, reply->bytes))
         return JQ_TALK_BROKEN;
     text->len = reply->bytes;
     text->data[text->len] = '\0';
-    return receive(child, text->data, reply->bytes, deadline_us);
+    return receive(child, text->data, reply->bytes, until);
 }

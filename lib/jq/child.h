@@ -21,6 +21,7 @@ struct jq_child {
 enum jq_talk {
     JQ_TALK_OK,
     JQ_TALK_LATE,   /* the deadline passed */
+    JQ_TALK_SPENT,  /* it has had its processor time */
     JQ_TALK_GONE,   /* it closed its end: it ended, or is about to */
     JQ_TALK_BROKEN, /* errno, or a reply that is none */
 };
@@ -37,11 +38,19 @@ int jq_child_end(struct jq_child *child);
 /* As jq_child_end, of one that ended by itself: it is given a moment to. */
 int jq_child_reap(struct jq_child *child);
 
-/* deadline_us: of the monotonic clock. */
+/* How long it is waited for. */
+struct jq_until {
+    int64_t deadline_us; /* of the monotonic clock */
+    int64_t cpu_us;      /* of the child's, jq_child_cpu_us(); INT64_MAX: not watched */
+};
+
+/* Processor time of the child since it was started; -1 when nobody knows. */
+int64_t jq_child_cpu_us(const struct jq_child *child);
+
 enum jq_talk jq_child_send(const struct jq_child *child, const void *bytes, size_t count,
-                           int64_t deadline_us);
+                           const struct jq_until *until);
 /* The text of the reply goes to `text`, which is reset before; one that does not fit in is BROKEN. */
 enum jq_talk jq_child_receive(const struct jq_child *child, struct jq_reply *reply,
-                              struct buf *text, int64_t deadline_us);
+                              struct buf *text, const struct jq_until *until);
 
 #endif

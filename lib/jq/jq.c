@@ -115,11 +115,6 @@ static int failed(struct jq_error *error, enum jq_fault fault, const char *forma
     return -1;
 }
 
-static int late(struct jq_error *error, int64_t time_ms)
-{
-    return failed(error, JQ_FAULT_COST, "the program took longer than %lld ms", (long long)time_ms);
-}
-
 /* The child ended in the middle of an evaluation. */
 static int ended(struct jq *jq, struct jq_error *error)
 {
@@ -149,7 +144,7 @@ static int ended(struct jq *jq, struct jq_error *error)
 struct question {
     struct jq_request head;
     struct slice program, input;
-    int64_t time_ms;
+    int64_t time_ms, wall_ms;
 };
 
 static int ensure_child(struct jq *jq, struct jq_error *error)
@@ -165,36 +160,49 @@ static int ensure_child(struct jq *jq, struct jq_error *error)
     return 0;
 }
 
-static enum jq_talk talk(struct jq *jq, const struct question *question, struct jq_reply *reply)
+/* The time that an evaluation took belongs to it, whoever asks the child next. */
+static enum jq_talk talk(struct jq *jq, const struct question *question, int64_t deadline_us,
+                         struct jq_reply *reply)
 {
-    const int64_t deadline_us = clock_mono_us(&clock_system) + question->time_ms * 1000;
+    const int64_t before_us = jq_child_cpu_us(&jq->child);
+    const struct jq_until until = {
+        deadline_us, before_us < 0 ? INT64_MAX : before_us + question->time_ms * 1000};
     const struct slice parts[] = {slice_of((const char *)&question->head, sizeof(question->head)),
                                   question->program, question->input};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        const enum jq_talk said =
-            jq_child_send(&jq->child, parts[i].ptr, parts[i].len, deadline_us);
+        const enum jq_talk said = jq_child_send(&jq->child, parts[i].ptr, parts[i].len, &until);
         if (said == JQ_TALK_GONE)
             break; /* perhaps it said why */
         if (said != JQ_TALK_OK)
             return said;
     }
-    return jq_child_receive(&jq->child, reply, &jq->reply, deadline_us);
+    const enum jq_talk said = jq_child_receive(&jq->child, reply, &jq->reply, &until);
+    const int64_t after_us = said == JQ_TALK_OK ? jq_child_cpu_us(&jq->child) : -1;
+    if (before_us >= 0 && after_us > before_us)
+        jq->stats.cpu_us += after_us - before_us;
+    return said;
 }
 
 /* One child, one try. 0 with its reply, or -1 with *error and no child. */
-static int ask_once(struct jq *jq, const struct question *question, struct jq_reply *reply,
-                    struct jq_error *error)
+static int ask_once(struct jq *jq, const struct question *question, int64_t deadline_us,
+                    struct jq_reply *reply, struct jq_error *error)
 {
     if (ensure_child(jq, error) != 0)
         return -1;
     jq->reply.cap_bytes = question->head.output_max_bytes + REPLY_EXTRA_BYTES;
     jq->stats.evaluated++;
-    switch (talk(jq, question, reply)) {
+    switch (talk(jq, question, deadline_us, reply)) {
     case JQ_TALK_OK:
         return 0;
     case JQ_TALK_LATE:
         (void)jq_child_end(&jq->child);
-        return late(error, question->time_ms);
+        return failed(error, JQ_FAULT_LATE, "the program took longer than %lld ms",
+                      (long long)question->wall_ms);
+    case JQ_TALK_SPENT:
+        (void)jq_child_end(&jq->child);
+        return failed(error, JQ_FAULT_COST,
+                      "the program took longer than %lld ms of processor time",
+                      (long long)question->time_ms);
     case JQ_TALK_GONE:
         return ended(jq, error);
     case JQ_TALK_BROKEN:
@@ -210,8 +218,9 @@ static int ask(struct jq *jq, const struct question *question, struct jq_reply *
     if (question->program.len > JQ_PROGRAM_MAX_BYTES)
         return failed(error, JQ_FAULT_TOO_LARGE, "the program has %zu bytes; the limit is %u",
                       question->program.len, JQ_PROGRAM_MAX_BYTES);
+    const int64_t deadline_us = clock_mono_us(&clock_system) + question->wall_ms * 1000;
     for (;;) {
-        if (ask_once(jq, question, reply, error) != 0)
+        if (ask_once(jq, question, deadline_us, reply, error) != 0)
             return -1;
         if (reply->status != JQ_REPLY_MEMORY)
             break;
@@ -326,6 +335,7 @@ static struct question question_of(uint32_t kind, struct slice program, struct s
                                    const struct jq_limits *limits)
 {
     const int64_t time_ms = limits && limits->time_ms > 0 ? limits->time_ms : JQ_TIME_MS;
+    const int64_t least_ms = time_ms > JQ_WALL_MS ? time_ms : JQ_WALL_MS;
     const size_t most = limits && limits->output_bytes > 0 ? limits->output_bytes : OUTPUT_BYTES;
     return (struct question){.head = {.kind = kind,
                                       .program_bytes = (uint32_t)program.len,
@@ -334,7 +344,8 @@ static struct question question_of(uint32_t kind, struct slice program, struct s
                                       .output_max_bytes = most},
                              .program = program,
                              .input = input,
-                             .time_ms = time_ms};
+                             .time_ms = time_ms,
+                             .wall_ms = limits && limits->wall_ms > 0 ? limits->wall_ms : least_ms};
 }
 
 int jq_check(struct jq *jq, struct slice program, struct jq_error *error)

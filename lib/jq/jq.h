@@ -15,7 +15,7 @@
  *
  * A struct jq is used by one thread at a time, and as long as it lives only the thread that made the
  * first call may end last: the kernel ends the child with the thread that started it. Calls block, up
- * to limits.time_ms and, when a child is to be started, some milliseconds more.
+ * to limits.wall_ms and, when a child is to be started, some milliseconds more.
  */
 #ifndef TROUPE_JQ_JQ_H
 #define TROUPE_JQ_JQ_H
@@ -30,6 +30,7 @@
 struct jq;
 
 #define JQ_TIME_MS 1000
+#define JQ_WALL_MS 5000
 #define JQ_MEMORY_BYTES ((size_t)512 << 20)
 
 /* helper: path of troupe-jq, copied; NULL: beside the running program's own binary. memory_bytes: the
@@ -42,7 +43,8 @@ enum jq_fault {
     JQ_FAULT_PROGRAM,     /* it does not compile: offset, line and column say where */
     JQ_FAULT_EXPRESSION,  /* it failed, crashed, or made no value or several */
     JQ_FAULT_TYPE,        /* a number, in or out, that jq does not keep exactly; NaN, infinity */
-    JQ_FAULT_COST,        /* out of time or memory */
+    JQ_FAULT_COST,        /* out of processor time or memory */
+    JQ_FAULT_LATE,        /* out of wall-clock time */
     JQ_FAULT_TOO_LARGE,   /* the output, its nesting, or the program's text */
     JQ_FAULT_UNAVAILABLE, /* no child: there is no troupe-jq, or it cannot work here */
 };
@@ -55,7 +57,8 @@ struct jq_error {
 };
 
 struct jq_limits {
-    int64_t time_ms;     /* of wall-clock time; 0: JQ_TIME_MS */
+    int64_t time_ms;     /* of processor time; 0: JQ_TIME_MS */
+    int64_t wall_ms;     /* of wall-clock time; 0: JQ_WALL_MS, or time_ms when that is more */
     size_t output_bytes; /* 0: 16 MiB */
 };
 
@@ -73,6 +76,7 @@ struct jq_stats {
     uint64_t started;   /* children */
     uint64_t evaluated; /* by a child, with whatever result */
     int64_t child_pid;  /* 0: none now */
+    int64_t cpu_us;     /* of evaluations, those excepted that ended their child */
 };
 void jq_stats(const struct jq *jq, struct jq_stats *stats);
 

@@ -3,10 +3,14 @@
  * The ledger has what workers and scripts knew; what follows from the definition is added here: the
  * nodes that a dead edge skipped, the names of nodes, which executions had a choice.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "protocol/decimal.h"
 #include "supervisor/state.h"
+#include <inttypes.h>
 #include <string.h>
+
+enum { WAIT_DETAIL_BYTES = 256 };
 
 static const char error_open_joins[] =
     "{\"code\":\"internal\",\"message\":\"no token was left and joins were still open\"}";
@@ -264,6 +268,30 @@ static int add_decision(struct supervisor *s, const struct run *run, const struc
     return 0;
 }
 
+/* --- waiting --- */
+
+/* Until when a token waits, and for which attempt when one has failed. SLICE_NONE: the record does not
+ * say (of an older worker). */
+static struct slice wait_detail(struct supervisor *s, const struct ledger_execution *execution)
+{
+    struct buf out;
+    int64_t due_ms;
+    if (!decimal_i64(execution->reason, &due_ms) || due_ms < 0 || due_ms > INT64_MAX / 1000)
+        return SLICE_NONE;
+    buf_init(&out, WAIT_DETAIL_BYTES);
+    if (execution->failed)
+        buf_printf(&out, "attempt %" PRIu32 " ", execution->attempt + 1);
+    if (due_ms == 0) {
+        buf_str(&out, "at once");
+    } else {
+        buf_str(&out, execution->failed ? "at " : "until ");
+        clock_write_rfc3339(&out, due_ms * 1000);
+    }
+    struct slice copy = buf_ok(&out) ? arena_copy(&s->batch.arena, buf_slice(&out)) : SLICE_NONE;
+    buf_free(&out);
+    return copy;
+}
+
 /* --- records --- */
 
 static int expand_start(struct supervisor *s, const struct record *record, struct err *err)
@@ -380,11 +408,13 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
     }
     touch(&s->batch, run, entry->slot);
     fold(run, entry, outcome, true);
+    const bool retried = !hidden && is_retried(execution, outcome);
     add_event(s, record,
-              hidden                           ? "output"
-              : is_retried(execution, outcome) ? "retry"
-                                               : "execution",
-              hidden ? NULL : execution, hidden ? -1 : (int64_t)index, SLICE_NONE);
+              hidden    ? "output"
+              : retried ? "retry"
+                        : "execution",
+              hidden ? NULL : execution, hidden ? -1 : (int64_t)index,
+              retried ? wait_detail(s, execution) : SLICE_NONE);
     if (node) {
         add_execution(s, record, node);
         if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
@@ -491,7 +521,7 @@ static int expand_wait(struct supervisor *s, const struct record *record, struct
     fold(run, entry, &record->ledger.outcome, true);
     if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
         run->fold.started_us = execution->started_us;
-    add_event(s, record, "wait", execution, index, SLICE_NONE);
+    add_event(s, record, "wait", execution, index, wait_detail(s, execution));
     return 0;
 }
 

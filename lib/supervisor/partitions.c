@@ -62,11 +62,13 @@ int partitions_find_out(struct supervisor *s, struct err *err)
 
 /* What was known of a partition holds on while its fence is the same: nobody else has had it. A cursor
  * that has moved all the same is of a commit of ours whose answer was lost: opening the partition makes
- * up for what was to follow it. */
-static void adopt_cursors(struct supervisor *s, const struct archive_cursor *cursors,
+ * up for what was to follow it. Runs are cached without regard to partitions: true when some of them
+ * may have gone on elsewhere, or in another epoch, so that none is known any more. */
+static bool adopt_cursors(struct supervisor *s, const struct archive_cursor *cursors,
                           uint32_t count, struct partition *before)
 {
     const uint32_t before_count = s->owned;
+    bool changed = count != before_count;
     memcpy(before, s->partitions, before_count * sizeof *before);
     for (uint32_t i = 0; i < count; i++) {
         const struct partition *old = find_owned(before, before_count, cursors[i].partition);
@@ -76,11 +78,13 @@ static void adopt_cursors(struct supervisor *s, const struct archive_cursor *cur
         if (same &&
             (cursors[i].epoch != old->cursor.epoch || cursors[i].seq != old->cursor.seq))
             p->open = false;
+        changed = changed || !same || cursors[i].epoch != old->cursor.epoch;
         p->cursor = cursors[i];
         (void)snprintf(p->epoch_text, sizeof p->epoch_text, "%" PRId64, cursors[i].epoch);
     }
     s->owned = count;
     s->stats.partitions_owned = count;
+    return changed;
 }
 
 int partitions_lease(struct supervisor *s, struct err *err)
@@ -98,16 +102,15 @@ int partitions_lease(struct supervisor *s, struct err *err)
         result = archive_lease(s->store, s->owner, s->lease_ms, cursors, s->partition_count, &count,
                                err);
     if (result == 0) {
-        adopt_cursors(s, cursors, count, before);
+        if (adopt_cursors(s, cursors, count, before))
+            runs_clear(&s->runs);
         s->must_lease = false;
         s->lease_due_us = now_us(s) + s->lease_ms * 1000 / 4;
-        if (count != before_count) {
+        if (count != before_count)
             log_write(LOG_INFO,
                       count < before_count ? "partitions went to another supervisor"
                                            : "partitions taken over",
                       LOG_I("owned", count), LOG_I("before", before_count));
-            runs_clear(&s->runs); /* others may have written since */
-        }
     }
     free(cursors);
     free(before);

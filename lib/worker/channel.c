@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
+#include "worker/inbox.h"
 #include "worker/state.h"
 #include <stdio.h>
 
@@ -263,6 +264,8 @@ static void on_meta(void *context, const redisReply *reply)
         say_closed(channel, "the number of partitions has changed: restart this worker",
                    partitions);
     } else {
+        if (channel->epoch[0] && !slice_eq_str(epoch, channel->epoch))
+            inbox_doubt(worker->inbox);
         memcpy(channel->epoch, epoch.ptr, epoch.len);
         channel->epoch[epoch.len] = '\0';
         channel->state = CHANNEL_GREETING;

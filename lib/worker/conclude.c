@@ -98,7 +98,10 @@ static int park(struct run *run, struct ledger_execution *record, enum ledger_ki
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     struct route_op *op = arena_zalloc(&token->arena, sizeof(*op));
-    if (!op)
+    char due[24];
+    const int len = snprintf(due, sizeof(due), "%" PRId64, due_ms);
+    record->reason = arena_copy(&token->arena, slice_of(due, (size_t)len));
+    if (!op || !record->reason.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory to wait");
     *op = (struct route_op){.kind = ROUTE_PARK,
                             .where = token->queue,

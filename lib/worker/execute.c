@@ -1,4 +1,5 @@
 /* execute: one execution, synchronously. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "exec/exec.h"
 #include "protocol/ledger.h"
@@ -195,6 +196,14 @@ static int check_schema(struct run *run, const struct schema *schema, struct gra
     return graph_schema_check(schema, value, what, &run->token->arena, &run->failure);
 }
 
+/* Programs in jq have what is left of the node's own time. */
+static void limit_jq(struct run *run, int64_t now_us)
+{
+    run->jq.timeout_ms = run->node->timeout_ms;
+    run->jq.deadline_us =
+        clock_mono_us(&clock_system) + run->started_us + run->node->timeout_ms * 1000 - now_us;
+}
+
 static int execute_node(struct run *run)
 {
     struct token *token = run->token;
@@ -208,6 +217,7 @@ static int execute_node(struct run *run)
                              .max_value_bytes = run->by->max_value_bytes,
                              .jq = &run->jq,
                              .output = run->by->scratch};
+    limit_jq(run, task.now_us);
     run->by->scratch->cap_bytes = run->by->max_value_bytes;
     struct slice natural = natural_input(run);
     if (!natural.ptr)
@@ -392,7 +402,8 @@ int execute_token(const struct execution *execution, struct token *token)
         .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
     if (is_continuation(token))
         return continuation(execution, token);
-    run.jq = (struct exec_jq){.jq = execution->jq, .time_ms = execution->jq_time_ms};
+    run.jq = (struct exec_jq){
+        .jq = execution->jq, .time_ms = execution->jq_time_ms, .wall_ms = execution->jq_wall_ms};
     run.conditions = exec_conditions(&run.jq);
     run.values.jq = &run.conditions;
     run.values.budget = execution->expressions;

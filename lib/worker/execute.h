@@ -24,7 +24,7 @@ struct execution {
     size_t max_value_bytes;
     struct cel_budget expressions;    /* of each evaluation of one */
     struct jq *jq;                    /* NULL: programs in jq fail */
-    int64_t jq_time_ms;               /* of one execution */
+    int64_t jq_time_ms, jq_wall_ms;   /* of one execution: processor time, and all */
     struct buf *scratch;              /* the caller's, used during the call */
     int64_t (*now_us)(void *context); /* Redis' clock */
     void *context;

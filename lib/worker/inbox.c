@@ -59,10 +59,11 @@ static void wait_ms(struct item *item, int64_t ms)
 static void finish(struct item *item)
 {
     struct inbox *inbox = item->inbox;
-    char *done = inbox->done[inbox->done_at++ % INBOX_DONE_MAX];
+    struct done *done = &inbox->done[inbox->done_at++ % INBOX_DONE_MAX];
     const size_t len = item->request.entry_id.len < INBOX_ID_BYTES ? item->request.entry_id.len : 0;
-    memcpy(done, item->request.entry_id.ptr, len);
-    done[len] = '\0';
+    *done = (struct done){.doubted = false};
+    memcpy(done->id, item->request.entry_id.ptr, len);
+    memcpy(done->epoch, item->epoch, sizeof(done->epoch));
     item->finished = true;
 }
 
@@ -101,8 +102,9 @@ static struct channel *item_channel(struct item *item)
     if (worker->channel_count == 0 || worker->redis_us == 0 ||
         worker->channels[0].state == CHANNEL_CLOSED)
         return NULL;
-    if (!item->request.reason[0] &&
-        request_name_run(&item->request, channel_epoch(&worker->channels[0])) != 0)
+    if (!item->epoch[0])
+        (void)snprintf(item->epoch, sizeof(item->epoch), "%s", worker->channels[0].epoch);
+    if (!item->request.reason[0] && request_name_run(&item->request, slice_str(item->epoch)) != 0)
         return NULL;
     if (item->request.run[0] && uuid_parse(slice_str(item->request.run), &uuid))
         partition = uuid_partition(&uuid, (uint16_t)worker->channel_count);
@@ -362,6 +364,9 @@ void inbox_take(struct inbox *inbox, const redisReply *entries)
             continue;
         }
         item->inbox = inbox;
+        const struct done *done = inbox_done(inbox, item->request.entry_id);
+        if (done)
+            memcpy(item->epoch, done->epoch, sizeof(item->epoch));
         item->step = item->request.reason[0] ? ITEM_REJECT : ITEM_LOOKUP;
         item->next = inbox->items;
         inbox->items = item;

@@ -5,7 +5,8 @@
  *
  * Entries are read when the queues leave room. They are never acknowledged here: the supervisor does
  * that, after the commit of what became of them. Entries of readers whose lease lapsed are taken over
- * after 10 s; our own that a lost reply left behind are read again.
+ * after 10 s; our own that a lost reply left behind are read again. What was done is remembered until
+ * the connection or an epoch changes: Redis may have lost it with that, and then it is done again.
  */
 #ifndef TROUPE_WORKER_INBOX_H
 #define TROUPE_WORKER_INBOX_H
@@ -31,6 +32,9 @@ void inbox_read(struct inbox *inbox, bool look);
 void inbox_tick(struct inbox *inbox);
 /* A reply that may have brought entries was lost: reads what is pending for us. */
 void inbox_recover(struct inbox *inbox);
+/* Redis may have gone back to before what was done, while it kept who has which entry: what is still
+ * pending for us is read again and done again, which changes nothing where it was not lost. */
+void inbox_doubt(struct inbox *inbox);
 /* Requests in hand. */
 unsigned inbox_held(const struct inbox *inbox);
 

@@ -9,6 +9,7 @@
 #define INBOX_ITEMS_MAX 64
 #define INBOX_DONE_MAX 4096
 #define INBOX_ID_BYTES 44
+#define INBOX_EPOCH_BYTES 24
 #define INBOX_TAKEOVER_BYTES (1u << 20)
 
 enum item_step { ITEM_LOOKUP, ITEM_START, ITEM_REJECT };
@@ -24,7 +25,15 @@ struct item {
     uint32_t tries;
     int64_t version; /* of the workflow, looked up */
     char digest[SHA256_HEX_LEN + 1];
-    uint16_t partition; /* of the call under way */
+    uint16_t partition;            /* of the call under way */
+    char epoch[INBOX_EPOCH_BYTES]; /* by which its run is named; "": not named yet */
+};
+
+/* What we did and nobody acknowledged yet. */
+struct done {
+    char id[INBOX_ID_BYTES];
+    char epoch[INBOX_EPOCH_BYTES];
+    bool doubted; /* Redis may have lost it since: to be done again, under the same name */
 };
 
 struct inbox {
@@ -38,7 +47,8 @@ struct inbox {
     int64_t read_after_us; /* monotonic */
     int64_t trickle_us;    /* monotonic: the last read without room in the queues */
 
-    bool recover; /* read what is pending for us */
+    bool recover;       /* read what is pending for us */
+    bool recover_again; /* from the beginning, once the read under way has ended */
     bool recovering;
     char recover_from[INBOX_ID_BYTES];
 
@@ -51,11 +61,13 @@ struct inbox {
     } * candidates;
     uint32_t candidate_count;
 
-    char done[INBOX_DONE_MAX][INBOX_ID_BYTES]; /* what we did and nobody acknowledged yet: a ring */
+    struct done done[INBOX_DONE_MAX]; /* a ring */
     uint32_t done_at;
 };
 
-/* In hand, or done by us lately. */
+/* In hand, or done by us lately and not doubted. */
 bool inbox_knows(const struct inbox *inbox, struct slice entry_id);
+/* Done by us lately, doubted or not; NULL: not that we know. */
+const struct done *inbox_done(const struct inbox *inbox, struct slice entry_id);
 
 #endif

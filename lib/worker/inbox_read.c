@@ -24,18 +24,36 @@ enum {
     TAKEOVER_COUNT = 64,
 };
 
+static uint32_t done_count(const struct inbox *inbox)
+{
+    return inbox->done_at < INBOX_DONE_MAX ? inbox->done_at : INBOX_DONE_MAX;
+}
+
+const struct done *inbox_done(const struct inbox *inbox, struct slice entry_id)
+{
+    const struct done *found = NULL;
+    for (uint32_t i = 0; i < done_count(inbox) && (!found || found->doubted); i++) {
+        if (slice_eq_str(entry_id, inbox->done[i].id))
+            found = &inbox->done[i];
+    }
+    return found;
+}
+
 bool inbox_knows(const struct inbox *inbox, struct slice entry_id)
 {
     for (const struct item *item = inbox->items; item; item = item->next) {
         if (slice_eq(item->request.entry_id, entry_id))
             return true;
     }
-    const uint32_t done = inbox->done_at < INBOX_DONE_MAX ? inbox->done_at : INBOX_DONE_MAX;
-    for (uint32_t i = 0; i < done; i++) {
-        if (slice_eq_str(entry_id, inbox->done[i]))
-            return true;
-    }
-    return false;
+    const struct done *done = inbox_done(inbox, entry_id);
+    return done && !done->doubted;
+}
+
+void inbox_doubt(struct inbox *inbox)
+{
+    for (uint32_t i = 0; i < done_count(inbox); i++)
+        inbox->done[i].doubted = true;
+    inbox_recover(inbox);
 }
 
 static void note_error(struct inbox *inbox, const redisReply *reply)
@@ -123,6 +141,7 @@ void inbox_read(struct inbox *inbox, bool look)
 void inbox_recover(struct inbox *inbox)
 {
     inbox->recover = true;
+    inbox->recover_again = inbox->recovering;
     inbox->recover_from[0] = '\0';
 }
 
@@ -130,6 +149,8 @@ static void on_recovered(void *context, const redisReply *reply)
 {
     struct inbox *inbox = context;
     inbox->recovering = false;
+    const bool again = inbox->recover_again;
+    inbox->recover_again = false;
     if (!reply)
         return; /* asked again */
     const redisReply *entries = only_stream(reply);
@@ -141,6 +162,10 @@ static void on_recovered(void *context, const redisReply *reply)
     const struct slice id = last && last->type == REDIS_REPLY_ARRAY && last->elements
                                 ? reply_slice(last->element[0])
                                 : SLICE_NONE;
+    if (again) { /* the place to go on at is not behind these */
+        inbox_take(inbox, entries);
+        return;
+    }
     if (id.len == 0 || id.len >= INBOX_ID_BYTES) {
         inbox->recover = false;
         inbox->recover_from[0] = '\0';

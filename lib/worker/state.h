@@ -40,7 +40,8 @@ struct worker {
     int64_t lease_ms, drain_timeout_ms;
     size_t max_value_bytes;
     struct cel_budget expressions;
-    int64_t jq_time_ms; /* the loop stands still that long at most: a part of the lease */
+    int64_t jq_time_ms;
+    int64_t jq_wall_ms; /* the loop stands still that long at most: a part of the lease */
 
     struct link *link;
     struct bell *bell;

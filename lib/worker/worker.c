@@ -15,7 +15,8 @@ enum {
     PARTITIONS_MAX = 65536,
     SAY_EVERY_US = 10000000,
     AFTER_HURRY_MS = 1000,
-    JQ_PER_LEASE = 4, /* a beat must still be in time behind one evaluation */
+    JQ_PER_LEASE = 4,      /* processor time of one execution */
+    JQ_WALL_PER_LEASE = 2, /* a beat, due after a fifth, must still be in time behind it */
 };
 
 /* --- what the parts use --- */
@@ -58,6 +59,7 @@ struct execution worker_execution(struct worker *worker)
                               .expressions = worker->expressions,
                               .jq = worker->jq,
                               .jq_time_ms = worker->jq_time_ms,
+                              .jq_wall_ms = worker->jq_wall_ms,
                               .scratch = &worker->scratch,
                               .now_us = redis_now,
                               .context = worker};
@@ -129,6 +131,7 @@ static void on_down(void *context, const char *reason)
     log_write(LOG_WARN, "the connection to Redis is down, trying again", LOG_S("reason", reason));
     for (uint32_t i = 0; i < worker->channel_count; i++)
         channel_close(&worker->channels[i], NULL);
+    inbox_doubt(worker->inbox);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)
@@ -285,6 +288,8 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     return worker->bell ? 0 : -1;
 }
 
+static int64_t at_most(int64_t value, int64_t most) { return value < most ? value : most; }
+
 struct worker *worker_new(struct event_base *base, const struct worker_options *options,
                           struct err *err)
 {
@@ -298,8 +303,8 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     worker->batch = options->batch ? options->batch : 32;
     worker->concurrency = options->concurrency ? options->concurrency : 256;
     worker->lease_ms = options->lease_ms > 0 ? options->lease_ms : 5000;
-    worker->jq_time_ms =
-        worker->lease_ms / JQ_PER_LEASE < JQ_TIME_MS ? worker->lease_ms / JQ_PER_LEASE : JQ_TIME_MS;
+    worker->jq_time_ms = at_most(worker->lease_ms / JQ_PER_LEASE, JQ_TIME_MS);
+    worker->jq_wall_ms = at_most(worker->lease_ms / JQ_WALL_PER_LEASE, JQ_WALL_MS);
     worker->drain_timeout_ms = options->drain_timeout_ms;
     worker->max_value_bytes = options->max_value_bytes;
     worker->expressions = (struct cel_budget){

@@ -3,6 +3,7 @@
     redis_server, postgres_server   private servers, one each for the whole session
     stack                           a Stack: an empty Redis, a new database, nothing started
     running_stack                   the same, migrated, with a supervisor and two workers
+    fleet                           partitions in an empty Redis and workers, without a supervisor
     redis_cluster_server            a cluster of one node, to see that scripts stay in their slot
     shared                          the folder ../shared beside the checkout, or the test is skipped
 
@@ -16,6 +17,7 @@ import pytest
 
 from servers import PostgresServer, RedisServer
 from stack import ROOT, Stack
+from worker_fleet import Fleet
 
 DEFAULT_TIMEOUT_S = 120
 LOG_TAIL = int(os.environ.get("LOG_TAIL", 6000))
@@ -83,6 +85,16 @@ def stack(redis_server, postgres_server):
 def running_stack(stack):
     stack.up()
     return stack
+
+
+@pytest.fixture
+def fleet(redis_server, tmp_path):
+    fleet = Fleet(redis_server, tmp_path)
+    yield fleet
+    for process in fleet.workers:  # shown when the test failed
+        print("--- %s ---\n%s" % (process.name, process.output()[-6000:]))
+    fleet.redis.reset()
+    fleet.close()
 
 
 @pytest.fixture(scope="session")

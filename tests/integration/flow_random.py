@@ -7,7 +7,7 @@ same seed gives the same definition.
 import random
 
 import flow_terms as t
-from flow_interpreter import Definition
+from flow_definition import Definition
 
 HOUR_MS = 3600000
 

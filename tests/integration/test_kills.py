@@ -10,7 +10,7 @@ import random
 import pytest
 import redis
 
-from load import Load
+from load import Load, check_record, check_redis_is_empty
 
 RUNS = int(os.environ.get("TROUPE_KILL_RUNS", "500"))
 LEASE = "1s"
@@ -106,6 +106,49 @@ def test_a_worker_sleeps_past_its_lease(stack, chance):
     fleet.load.wait_for_end()
     fleet.load.check()
     assert client.ping()
+
+
+# Two waits: the record moves on at the first while one supervisor sleeps, at the second once it has
+# woken up.
+TWO_WAITS = {
+    "metadata": {"name": "two-waits"},
+    "nodes": [{"id": "first", "type": "delay", "config": {"ms": 3000}},
+              {"id": "second", "type": "delay", "config": {"ms": 4000}}, {"id": "n", "type": "noop"}],
+    "edges": [{"from": "first", "to": "second"}, {"from": "second", "to": "n"}],
+}
+
+
+def test_a_supervisor_sleeps_while_another_has_its_partitions(stack):
+    """It gets the same partitions back, as many as before: what it knew of their runs is old."""
+    runs = 12
+    stack.migrate()
+    sleeper = stack.start_supervisor(TROUPE_LEASE=LEASE)
+    stack.deploy(TWO_WAITS)
+    stack.start_worker(TROUPE_LEASE=LEASE)
+    client = stack.redis_client()
+    for _ in range(runs):
+        client.xadd("troupe:runs", {"workflow": "two-waits", "input": "{}"})
+
+    def waiting():
+        return stack.sql("select count(*) from event_log where kind = 'wait'")[0][0]
+
+    def ownerless():
+        return stack.sql("select count(*) from partition_state "
+                         "where lease_until >= clock_timestamp()") == [(0,)]
+
+    stack.wait_until(lambda: waiting() == runs, what="runs at their first wait")
+    sleeper.pause()
+    other = stack.start_supervisor(TROUPE_LEASE=LEASE)
+    stack.wait_until(lambda: waiting() == 2 * runs, what="runs at their second wait")
+    other.kill()
+    stack.wait_until(ownerless, what="a lease that has lapsed")
+    sleeper.unpause()
+    stack.wait_until(lambda: stack.sql("select count(*) from v_runs where status = 'completed'")
+                     == [(runs,)], what="runs that have completed")
+    check_record(stack)
+    check_redis_is_empty(stack)
+    assert "are missing" not in sleeper.output()
+    assert "does not allow" not in sleeper.output()
 
 
 def test_all_workers_sleep_past_their_leases(stack, chance):

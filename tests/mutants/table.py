@@ -21,7 +21,7 @@ TESTS = {
     "random": Test("test_random_flows.py", RANDOM_FLOWS="0:150"),
     "deadlines": Test("test_deadlines.py"),
     "end_to_end": Test("test_end_to_end.py -k 'twice or used_id or stays or choice or documents or cancel'"),
-    "worker": Test("test_worker.py -k 'table_expired or generation or three_workers or draining'"),
+    "worker": Test("test_worker.py test_worker_process.py -k 'table_expired or generation or three_workers or draining'"),
     "kills": Test("test_kills.py -k 'loses_everything or supervisors_are_killed'", limit_s=120,
                   TROUPE_KILL_RUNS="150", TROUPE_KILL_SEED="1"),
     "route": Test("test_route", unit=True),

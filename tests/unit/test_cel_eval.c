@@ -1,105 +1,6 @@
-/* Evaluation: expression / bindings as JSON / result as JSON or error. */
-#include "alloc_in_turn.h"
-#include "cel/cel.h"
+/* Evaluation of expressions. */
+#include "cel_case.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-/* after the four above */
-#include <cmocka.h>
-
-/* Members of the bindings by these names become slots; all others become members of ctx. */
-static const struct cel_variable variables[] = {
-    {"input", CEL_DYN, 0}, {"output", CEL_DYN, 1}, {"index", CEL_STATIC_INT, 2}};
-static const struct cel_namespace namespaces[] = {{"ctx", 0}};
-static const struct cel_env env = {.variables = variables,
-                                   .variable_count = ARRAY_LEN(variables),
-                                   .namespaces = namespaces,
-                                   .namespace_count = 1};
-
-struct triple {
-    const char *source;
-    const char *bindings; /* NULL: none */
-    const char *wanted;   /* JSON, or "! message", or "!LINE:COLUMN message" */
-};
-
-struct run {
-    struct arena arena;
-    struct json_doc doc;
-    const struct cel_program *program;
-    struct cel_value slots[3];
-    struct cel_value references[8];
-    struct cel_activation activation;
-    struct cel_value value;
-    struct cel_error error;
-};
-
-static void run_free(struct run *run)
-{
-    cel_program_release(run->program);
-    arena_free(&run->arena);
-}
-
-static struct cel_value bound(struct run *run, struct slice name)
-{
-    struct json_ref ref = json_member(json_root(&run->doc), name);
-    return json_present(ref) ? cel_from_json(ref, &run->arena) : cel_absent();
-}
-
-/* Everything up to the value; false when something failed, with run->error. */
-static bool evaluate(struct run *run, const char *source, const char *bindings, size_t cap)
-{
-    struct json_error error;
-    *run = (struct run){.program = NULL};
-    arena_init(&run->arena, cap);
-    run->error.code = CEL_ERROR_MEMORY; /* of the reader, if it is that */
-    if (json_read(&run->arena, slice_str(bindings ? bindings : "{}"), NULL, &run->doc, &error) != 0)
-        return false;
-    run->program = cel_compile(&run->arena, slice_str(source), &env, &run->error);
-    if (!run->program)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
-        run->slots[i] = bound(run, slice_str(variables[i].name));
-    uint32_t count = 0;
-    const struct cel_reference *references = cel_references(run->program, &count);
-    assert_in_range(count, 0, ARRAY_LEN(run->references));
-    for (uint32_t i = 0; i < count; i++)
-        run->references[i] = bound(run, references[i].member);
-    run->activation.slots = run->slots;
-    run->activation.slot_count = ARRAY_LEN(run->slots);
-    run->activation.references = run->references;
-    run->activation.reference_count = count;
-    return cel_eval(run->program, &run->activation, &run->arena, &run->value, &run->error) == 0;
-}
-
-static void check(const struct triple *triple)
-{
-    struct run run;
-    struct buf out;
-    buf_init(&out, 0);
-    bool good = evaluate(&run, triple->source, triple->bindings, 0) &&
-                cel_write_json(&out, &run.value, &run.error) == 0;
-    if (!good) {
-        buf_reset(&out);
-        if (triple->wanted[0] == '!' && triple->wanted[1] != ' ')
-            buf_printf(&out, "!%u:%u %s", run.error.line, run.error.column, run.error.message);
-        else
-            buf_printf(&out, "! %s", run.error.message);
-    }
-    if (strcmp(out.data, triple->wanted) != 0)
-        fail_msg("%s with %s\n  gives  %s\n  wanted %s", triple->source,
-                 triple->bindings ? triple->bindings : "nothing", out.data, triple->wanted);
-    buf_free(&out);
-    run_free(&run);
-}
-
-static void check_all(const struct triple *triples, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        check(&triples[i]);
-}
 
 /* --- what workflows do --- */
 
@@ -382,132 +283,6 @@ static void test_zones(void **state UNUSED)
     check_all(triples, ARRAY_LEN(triples));
 }
 
-/* --- limits --- */
-
-static void test_steps(void **state UNUSED)
-{
-    static const char *const sources[] = {
-        "input.all(a, input.all(b, input.all(c, input.all(d, true))))",
-        "input.all(a, input.all(b, input.all(c, input.all(d, false || true || false)))) || true",
-        "true || input.map(a, input.map(b, input.map(c, input))) == []",
-        "[input].all(x, input.all(a, input.all(b, input.all(c, x == [x, x] || input == x))))",
-    };
-    struct buf bindings;
-    buf_init(&bindings, 0);
-    buf_str(&bindings, "{\"input\":[0");
-    for (int i = 1; i < 100; i++)
-        buf_printf(&bindings, ",%d", i);
-    buf_str(&bindings, "]}");
-    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
-        struct run run;
-        bool good = evaluate(&run, sources[i], bindings.data, 0);
-        assert_int_equal(good, i == 2); /* decided before anything is spent */
-        if (!good)
-            assert_int_equal(run.error.code, CEL_ERROR_COST);
-        run_free(&run);
-    }
-    struct run run;
-    assert_true(evaluate(&run, "input.all(x, x >= 0)", bindings.data, 0));
-    run.activation.budget.max_steps = 401; /* the macro, its range, 3 for each of 100 … */
-    assert_int_equal(cel_eval(run.program, &run.activation, &run.arena, &run.value, &run.error), 0);
-    run.activation.budget.max_steps = 200;
-    assert_int_equal(cel_eval(run.program, &run.activation, &run.arena, &run.value, &run.error),
-                     -1);
-    assert_int_equal(run.error.code, CEL_ERROR_COST);
-    run_free(&run);
-    buf_free(&bindings);
-}
-
-/* What would make gigabytes ends at the budget, and gives back what it took. */
-static void test_memory_budget(void **state UNUSED)
-{
-    static const char *const greedy[] = {
-        "input.map(a, input.map(b, input.map(c, input.map(d, [a, b, c, d]))))",
-        "input.map(a, input.map(b, input.map(c, input.map(d, {'a': a, 'b': [b, c, d]})))).size()",
-    };
-    struct buf doubling, input;
-    buf_init(&doubling, 0);
-    buf_init(&input, 0);
-    buf_str(&doubling, "cel.bind(x0, 'hello', ");
-    for (int i = 1; i < 40; i++)
-        buf_printf(&doubling, "cel.bind(x%d, x%d + x%d, ", i, i - 1, i - 1);
-    buf_str(&doubling, "x39.size()");
-    for (int i = 0; i < 40; i++)
-        buf_char(&doubling, ')');
-    buf_str(&input, "{\"input\":[0");
-    for (int i = 1; i < 60; i++)
-        buf_printf(&input, ",%d", i);
-    buf_str(&input, "]}");
-    for (size_t i = 0; i < 3; i++) {
-        struct run run;
-        assert_true(evaluate(&run, "input.size() == 60", input.data, 0));
-        cel_program_release(run.program);
-        run.program =
-            cel_compile(&run.arena, slice_str(i < 2 ? greedy[i] : doubling.data), &env, &run.error);
-        assert_non_null(run.program);
-        const size_t used = run.arena.used_bytes, cap = run.arena.cap_bytes;
-        run.activation.budget = (struct cel_budget){.max_steps = 100000000, .max_bytes = 8 << 20};
-        assert_int_equal(cel_eval(run.program, &run.activation, &run.arena, &run.value, &run.error),
-                         -1);
-        assert_int_equal(run.error.code, CEL_ERROR_MEMORY);
-        assert_string_equal(run.error.message, "the expression needs more memory than it may use");
-        assert_int_equal(run.arena.used_bytes, used);
-        assert_int_equal(run.arena.cap_bytes, cap);
-        run_free(&run);
-    }
-    buf_free(&doubling);
-    buf_free(&input);
-}
-
-/* Objects compared the long way round are quadratic; the budget ends it. */
-static void test_costly_comparison(void **state UNUSED)
-{
-    struct buf bindings;
-    buf_init(&bindings, 0);
-    buf_str(&bindings, "{\"input\":{\"a\":{\"x\":0");
-    for (int i = 1; i < 20000; i++)
-        buf_printf(&bindings, ",\"k%d\":0", i);
-    buf_str(&bindings, "},\"b\":{\"x\":0");
-    for (int i = 19999; i > 0; i--)
-        buf_printf(&bindings, ",\"k%d\":0", i);
-    buf_str(&bindings, "}}}");
-    struct run run;
-    assert_false(evaluate(&run, "input.a == input.b", bindings.data, 0));
-    assert_int_equal(run.error.code, CEL_ERROR_COST);
-    run_free(&run);
-    buf_free(&bindings);
-}
-
-static bool evaluates(const char *source, const char *bindings, size_t cap)
-{
-    struct run run;
-    bool good = evaluate(&run, source, bindings, cap);
-    if (!good)
-        assert_int_equal(run.error.code, CEL_ERROR_MEMORY);
-    run_free(&run);
-    return good;
-}
-
-static void test_memory(void **state UNUSED)
-{
-    const char *source = "input.l.map(x, {'a': x + ['b'], string(1.5): input.s + 'c'})"
-                         ".filter(y, y.a != []) + [dyn(1 / 0 == 1 || true)] + "
-                         "dyn([timestamp(0).getHours('Europe/Berlin'), 'a'.matches(input.s)])";
-    const char *bindings = "{\"input\":{\"l\":[[1],[2],[\"\\n\"]],\"s\":\"\\u0061\"}}";
-    assert_true(ALLOC_IN_TURN(evaluates(source, bindings, 0)) > 0);
-    size_t cap = 64;
-    while (!evaluates(source, bindings, cap))
-        cap += 61;
-    assert_true(cap > 2000);
-    struct run run;
-    assert_false(evaluate(&run,
-                          "[1,2,3,4,5,6,7,8,9].map(a, [1,2,3,4,5,6,7,8,9].map(b, "
-                          "[1,2,3,4,5,6,7,8,9].map(c, [a, b, c]))) == [] || true",
-                          NULL, 40000));
-    assert_int_equal(run.error.code, CEL_ERROR_MEMORY); /* not absorbed by || */
-    run_free(&run);
-}
-
 /* --- the rest of the header --- */
 
 static void test_one_program_many_times(void **state UNUSED)
@@ -609,14 +384,12 @@ static void test_equal(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_workflows),     cmocka_unit_test(test_views),
-        cmocka_unit_test(test_results),       cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_containers),    cmocka_unit_test(test_logic_and_macros),
-        cmocka_unit_test(test_strings),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_zones),         cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_memory_budget), cmocka_unit_test(test_costly_comparison),
-        cmocka_unit_test(test_memory),        cmocka_unit_test(test_one_program_many_times),
-        cmocka_unit_test(test_record),        cmocka_unit_test(test_deep_results),
+        cmocka_unit_test(test_workflows),  cmocka_unit_test(test_views),
+        cmocka_unit_test(test_results),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_containers), cmocka_unit_test(test_logic_and_macros),
+        cmocka_unit_test(test_strings),    cmocka_unit_test(test_times),
+        cmocka_unit_test(test_zones),      cmocka_unit_test(test_one_program_many_times),
+        cmocka_unit_test(test_record),     cmocka_unit_test(test_deep_results),
         cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* What nodes do: node, input, output or failure, in triples. */
 #include "alloc_in_turn.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "exec/exec.h"
 #include <setjmp.h>
@@ -206,7 +207,29 @@ static void conditions_share_the_time(void **state)
     assert_true(held > 0);
     assert_string_equal(failure.code, "expression_cost");
     assert_memory_equal(failure.message, "here: the program", 17);
-    assert_true(by_jq.used_us / 1000 >= 999);
+    assert_true(by_jq.cpu_us / 1000 >= 800); /* all but the last one's, which ended the child */
+    arena_free(&arena);
+}
+
+/* And the node's own, when that is over first. */
+static void conditions_have_what_is_left_of_the_nodes_time(void **state)
+{
+    struct arena arena;
+    struct slice value;
+    struct graph_failure failure;
+    const int64_t now_us = clock_mono_us(&clock_system);
+    struct exec_jq by_jq = {
+        .jq = jq, .time_ms = 60000, .timeout_ms = 100, .deadline_us = now_us + 100000};
+    const struct graph_jq conditions = exec_conditions(&by_jq);
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    for (int i = 0; i < 2; i++) { /* in the middle of a program, and before one */
+        assert_int_equal(conditions.run(conditions.context, "here", SLICE("last(repeat(1))"),
+                                        SLICE("1"), &arena, &value, &failure),
+                         -1);
+        assert_string_equal(failure.code, "timeout");
+        assert_string_equal(failure.message, "here: the node took longer than 100 ms");
+    }
     arena_free(&arena);
 }
 
@@ -278,9 +301,13 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes_do_what_they_should),   cmocka_unit_test(nothing_without_jq),
-        cmocka_unit_test(conditions_share_the_time),   cmocka_unit_test(programs_are_checked),
-        cmocka_unit_test(a_check_that_cannot_be_made), cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(nodes_do_what_they_should),
+        cmocka_unit_test(nothing_without_jq),
+        cmocka_unit_test(conditions_share_the_time),
+        cmocka_unit_test(conditions_have_what_is_left_of_the_nodes_time),
+        cmocka_unit_test(programs_are_checked),
+        cmocka_unit_test(a_check_that_cannot_be_made),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     struct err err = ERR_INIT;
     log_setup("test_exec", LOG_WARN);
