@@ -216,12 +216,22 @@ $(B)/tests/schedules/clock_preload.so: tests/schedules/clock_preload.c $(B)/flag
 .PHONY: schedules-programs schedules
 schedules-programs: $(B)/tests/schedules/schedules $(B)/tests/schedules/clock_preload.so
 
+# SCHEDULES=20000 SEED=1000: that many, from that seed.
+SCHEDULES ?= 20000
+SEED ?= 1
+FLOWS ?= $(SEED)
+schedules:
+	@scripts/install-deps --check build run test
+	@+$(MAKE) --no-print-directory MODE=release all schedules-programs
+	@SCHEDULES=$(SCHEDULES) SCHEDULES_SEED=$(SEED) SCHEDULES_FLOWS=$(FLOWS) $(if $(TRACE),TRACE=1) \
+	 $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/integration/test_fleet_schedules.py -k fleet
+
 lint:
 	@scripts/install-deps --check build lint
 	@+$(RUN_TESTS) lint
 
 format:
-	@find lib cmd tests/unit tests/bench tests/fuzz -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
+	@find lib cmd tests/unit tests/bench tests/fuzz tests/schedules -name '*.[ch]' -o -name '*.cc' | xargs clang-format -i
 
 # For scripts/tidy: what the compiler sees, in words that clang knows too.
 .PHONY: print-tidy-flags

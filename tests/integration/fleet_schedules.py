@@ -16,7 +16,7 @@ from flow_interpreter import Mismatch, Replay
 from flow_random import HOUR_MS, RandomFlow
 from processes import Process, wait_until
 from servers import PostgresServer
-from stack import ROOT, SANITIZERS
+from stack import ROOT
 from test_random_flows import read_record
 
 CHECK = os.path.join(ROOT, "tests", "schedules", "check.lua")
@@ -24,12 +24,10 @@ BEGINNING_US = 1767225600 * 10 ** 6  # the year 2026: the same for every seed
 INPUTS = [{"v": 7}, {"other": 1}]
 
 
-def program(bin_dir, name):
-    """What `make schedules-programs` has built beside the programs in bin_dir."""
-    mode = {"bin": "release", "bin-asan": "asan"}[os.path.basename(bin_dir.rstrip("/"))]
-    root = os.path.dirname(bin_dir.rstrip("/"))
-    build = os.path.join(root, "build") if os.path.exists(os.path.join(root, "Makefile")) else root
-    return os.path.join(build, mode, "tests", "schedules", name)
+# As fast as may be: not the build with sanitizers.
+PLACE = os.path.join(ROOT, os.environ.get("BUILD") or "build")
+PROGRAMS = os.path.join(PLACE, "release", "tests", "schedules")
+BIN = os.path.join(ROOT if PLACE == os.path.join(ROOT, "build") else PLACE, "bin")
 
 
 class VirtualTime:
@@ -89,21 +87,20 @@ def uses_jq(flow):
 
 
 class Play:
-    """A program that plays worlds FIRST to FIRST + count - 1, with its own servers and definitions."""
+    """A process that plays the worlds of `count` seeds, on servers of its own."""
 
-    def __init__(self, bin_dir, first, count, episodes, flows):
-        self.servers = VirtualTime(program(bin_dir, "clock_preload.so"))
-        self.bin_dir = bin_dir
+    def __init__(self, first, count, episodes, flows):
+        self.servers = VirtualTime(os.path.join(PROGRAMS, "clock_preload.so"))
         self.dir = self.servers.dir
         self.database = self.servers.postgres.create_database()
         self.url = self.servers.postgres.url(self.database)
         self.flows = {"random-%d" % flow.seed: flow for flow in flows}
         self.command = [
-            program(bin_dir, "schedules"), "--redis", self.servers.socket, "--database",
+            os.path.join(PROGRAMS, "schedules"), "--redis", self.servers.socket, "--database",
             "postgresql://postgres@/%s?host=%s&port=%d" % (self.database, self.servers.postgres.dir,
                                                          self.servers.postgres.port),
             "--clock", self.servers.clock, "--check", CHECK, "--flows", self.path("flows"), "--runs",
-            self.path("runs"), "--jq", os.path.join(bin_dir, "troupe-jq"), "--seed", str(first), "--count",
+            self.path("runs"), "--jq", os.path.join(BIN, "troupe-jq"), "--seed", str(first), "--count",
             str(count), "--episodes", str(episodes)]
         self.deploy()
         self.process = None
@@ -112,8 +109,9 @@ class Play:
         return os.path.join(self.dir, name)
 
     def troupe(self, *args):
-        env = dict(os.environ, TROUPE_DATABASE_URL=self.url, **SANITIZERS)
-        done = subprocess.run([os.path.join(self.bin_dir, "troupe"), *args], env=env, capture_output=True, cwd=self.dir)
+        env = dict(os.environ, TROUPE_DATABASE_URL=self.url)
+        done = subprocess.run([os.path.join(BIN, "troupe"), *args], env=env, capture_output=True,
+                              cwd=self.dir)
         assert done.returncode == 0, done.stderr.decode()
 
     def deploy(self):
@@ -129,9 +127,8 @@ class Play:
             self.troupe("deploy", *paths[i:i + 50])
 
     def start(self):
-        env = dict(os.environ, **SANITIZERS)
-        self.process = subprocess.Popen(self.command, env=env, stdin=subprocess.DEVNULL, stdout=open(self.path("out"), "wb"),
-                                        stderr=open(self.path("err"), "wb"))
+        with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def finish(self):
         """Counters of what happened."""

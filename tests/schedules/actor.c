@@ -1,6 +1,6 @@
 /* actor: a supervisor's thread, which runs only while the scheduler waits for it. */
-#include "sim.h"
 #include "base/log.h"
+#include "sim.h"
 #include "supervisor/supervisor.h"
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 100,     /* supervisors wait no longer than that for work, for Postgres they do */
+    LOOK_MS = 100,        /* supervisors wait no longer than that for work, for Postgres they do */
     PATIENCE_MS = 3,      /* real: then Postgres may be waiting for a lock of another supervisor */
     NOTIFICATION_MS = 50, /* real */
     ANSWER_MS = 20000,    /* real: nobody has one */

@@ -5,7 +5,7 @@
 
 static char *check_text;
 static char check_sha[64] = "none"; /* loaded when Redis does not know it */
-static long long left[PARTITIONS]; /* things, at the last check */
+static long long left[PARTITIONS];  /* things, at the last check */
 
 void check_begin(const char *path)
 {

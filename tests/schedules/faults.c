@@ -1,7 +1,10 @@
 /* faults: what may befall a fleet between any two commands. */
 #include "sim.h"
 
-static int64_t in_ms(uint32_t most) { return clock_now_us() + (1 + chance_below(most)) * INT64_C(1000); }
+static int64_t in_ms(uint32_t most)
+{
+    return clock_now_us() + (1 + chance_below(most)) * INT64_C(1000);
+}
 
 static struct actor *some_worker(void)
 {
@@ -106,11 +109,10 @@ static void stand_still(void)
 
 void fault_strike(void)
 {
-    static void (*const all[])(void) = {kill_worker,     kill_worker,        end_worker,
-                                        pause_worker,    pause_worker,       break_link,
-                                        lose_reply,      lose_reply,         late_repeat,
-                                        late_repeat,     kill_supervisor,    kill_supervisor,
-                                        pause_supervisor, confuse_supervisor, confuse_supervisor,
-                                        flush_scripts,   stand_still};
+    static void (*const all[])(void) = {
+        kill_worker,     kill_worker,     end_worker,       pause_worker,       pause_worker,
+        break_link,      lose_reply,      lose_reply,       late_repeat,        late_repeat,
+        kill_supervisor, kill_supervisor, pause_supervisor, confuse_supervisor, confuse_supervisor,
+        flush_scripts,   stand_still};
     all[chance_below(sizeof(all) / sizeof(*all))]();
 }

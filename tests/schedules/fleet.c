@@ -1,6 +1,6 @@
 /* fleet: workers and supervisors come and go. */
-#include "sim.h"
 #include "base/clock.h"
+#include "sim.h"
 #include "worker/worker.h"
 #include <event2/event.h>
 

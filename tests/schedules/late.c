@@ -28,7 +28,8 @@ static void execute(uint32_t i)
 {
     struct asked *request = late[i];
     late[i] = late[--late_size];
-    happened("late %s", request->command.is_script ? script_name(request->command.script) : "command");
+    happened("late %s",
+             request->command.is_script ? script_name(request->command.script) : "command");
     freeReplyObject(wire_call(request));
     asked_free(request);
 }

@@ -102,9 +102,9 @@ static void note_execution(struct track *track, const struct ledger_record *reco
 {
     const struct ledger_execution *execution = &record->execution;
     char key[512];
-    const int len = snprintf(key, sizeof(key), "%.*s|%.*s|%u", (int)execution->node.len,
-                             execution->node.ptr, (int)execution->scope.len, execution->scope.ptr,
-                             execution->attempt);
+    const int len =
+        snprintf(key, sizeof(key), "%.*s|%.*s|%u", (int)execution->node.len, execution->node.ptr,
+                 (int)execution->scope.len, execution->scope.ptr, execution->attempt);
     const struct slice name = slice_of(key, (size_t)len);
     if (record->kind == LEDGER_WAIT && !execution->failed) {
         happened("records of delays");
@@ -207,7 +207,8 @@ static void take_entry(uint16_t partition, const redisReply *entry)
     for (size_t i = 0; i + 1 < fields->elements; i += 2) {
         if (strcmp(fields->element[i]->str, "b") != 0)
             continue;
-        const struct slice body = slice_of(fields->element[i + 1]->str, fields->element[i + 1]->len);
+        const struct slice body =
+            slice_of(fields->element[i + 1]->str, fields->element[i + 1]->len);
         while ((more = ledger_next(body, &at, &record, &err)) > 0)
             take(&record);
     }

@@ -8,10 +8,10 @@
  * cancel, TAB, input, TAB, other input. runs: what was submitted, a line of JSON each. Standard output:
  * what has happened, as JSON. Exit status 1: an invariant is violated.
  */
-#include "sim.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/uuid7.h"
+#include "sim.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -62,8 +62,8 @@ void violated(const char *format, ...)
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nreplay: --seed %" PRIu64 " --count 1 --episodes %u --trace\n", sim.seed,
-                  sim.episode + 1);
+    (void)fprintf(stderr, "\nreplay: --seed %" PRIu64 " --count 1 --episodes %u --trace\n",
+                  sim.seed, sim.episode + 1);
     for (uint32_t i = 0; i < run_count; i++)
         (void)fprintf(stderr, "  run %s of %s, input %s\n", runs[i].id, runs[i].flow->name,
                       runs[i].flow->inputs[runs[i].input]);
@@ -367,7 +367,8 @@ static struct arguments read_arguments(int argc, char **argv)
         else
             violated("%s is no option", name);
     }
-    if (!given.redis || !given.database || !given.clock || !given.check || !given.flows || !given.runs)
+    if (!given.redis || !given.database || !given.clock || !given.check || !given.flows ||
+        !given.runs)
         violated("--redis, --database, --clock, --check, --flows and --runs are needed");
     return given;
 }

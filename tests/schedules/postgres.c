@@ -101,8 +101,8 @@ int __wrap_PQsendQueryParams(PGconn *conn, const char *query, int count_, const 
     const enum misfortune misfortune = wait_for_turn(query);
     if (misfortune == LOSE_REQUEST)
         return 0;
-    const int sent = __real_PQsendQueryParams(conn, query, count_, types, values, lengths, formats,
-                                              format);
+    const int sent =
+        __real_PQsendQueryParams(conn, query, count_, types, values, lengths, formats, format);
     if (sent && misfortune == LOSE_REPLY)
         lose_answer(conn, strcasecmp(query, "commit") == 0);
     return sent;

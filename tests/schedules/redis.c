@@ -181,8 +181,8 @@ bool bell_try(struct redis *bell)
     struct asked *request = bell->awaited;
     if (!request || request->reply)
         return request != NULL;
-    const bool over = request->block_ms >= 0 &&
-                      clock_now_us() >= request->sent_us + request->block_ms * 1000;
+    const bool over =
+        request->block_ms >= 0 && clock_now_us() >= request->sent_us + request->block_ms * 1000;
     if (request->tried == sim.calls && !over)
         return false;
     redisReply *reply = wire_call(request);

@@ -88,10 +88,10 @@ struct actor {
     enum misfortune misfortune;
     int64_t until_us; /* WANTS_TIME, WANTS_WORK */
     struct redis *bell;
-    int postgres_fd;     /* WANTS_WORK, or the reply awaited behind somebody's lock */
+    int postgres_fd; /* WANTS_WORK, or the reply awaited behind somebody's lock */
     bool in_transaction, awaits_lock;
     bool listens, notified; /* Postgres has something to say to it */
-    int64_t runaway_us;  /* dead: what its clock is ahead */
+    int64_t runaway_us;     /* dead: what its clock is ahead */
 };
 
 /* --- the run of a schedule, as its ledger shows it (ledger.c) --- */
@@ -99,15 +99,16 @@ struct actor {
 struct sim {
     struct actor workers[WORKERS_MOST], supervisors[SUPERVISORS_MOST];
     uint32_t worker_count, supervisor_count;
-    uint64_t names; /* given so far */
+    uint64_t names;        /* given so far */
     uint64_t chance;       /* state */
     struct actor *newborn; /* whom links and connections are made for */
     redisContext *redis;
     const char *database_url, *jq_helper;
     uint64_t seed;
     uint32_t episode;
-    uint32_t budget;   /* operations per settle call; 0: as the worker says */
-    uint64_t calls;    /* of what may put something into a stream: a read tried before may succeed now */
+    uint32_t budget; /* operations per settle call; 0: as the worker says */
+    uint64_t
+        calls; /* of what may put something into a stream: a read tried before may succeed now */
     bool tracing;
 };
 extern struct sim sim;
