@@ -75,8 +75,7 @@ static bool adopt_cursors(struct supervisor *s, const struct archive_cursor *cur
         struct partition *p = &s->partitions[i];
         bool same = old && old->cursor.fence == cursors[i].fence;
         *p = same ? *old : (struct partition){0};
-        if (same &&
-            (cursors[i].epoch != old->cursor.epoch || cursors[i].seq != old->cursor.seq))
+        if (same && (cursors[i].epoch != old->cursor.epoch || cursors[i].seq != old->cursor.seq))
             p->open = false;
         changed = changed || !same || cursors[i].epoch != old->cursor.epoch;
         p->cursor = cursors[i];

@@ -64,7 +64,7 @@ void check_partition(uint16_t partition)
 
 const char *check_left(void)
 {
-    for (uint16_t partition = 0; partition < PARTITIONS; partition++) {
+    for (uint16_t partition = 0; partition < (uint16_t)PARTITIONS; partition++) {
         check_partition(partition);
         if (left[partition] > 0)
             return "runs, queue entries, timers or ledger entries";
@@ -81,7 +81,7 @@ void check_dump(void)
     for (size_t i = 0; i < keys->elements; i++)
         (void)fprintf(stderr, "  %s\n", keys->element[i]->str);
     freeReplyObject(keys);
-    for (uint16_t partition = 0; partition < PARTITIONS; partition++) {
+    for (uint16_t partition = 0; partition < (uint16_t)PARTITIONS; partition++) {
         redisReply *pending =
             redisCommand(sim.redis, "XPENDING troupe:{%u}:q:default fleet - + 20", partition);
         for (size_t i = 0; pending && i < pending->elements; i++)
