@@ -102,8 +102,9 @@ void channel_close(struct channel *channel, const char *why)
 void channel_adopt(struct channel *channel, uint32_t queue, struct slice entry_id)
 {
     struct adoptee *adoptee = &channel->adopt[channel->adopt_count];
-    /* Not open: the next hello answers everything that is pending for us, this one too. */
-    if (channel->state != CHANNEL_OPEN)
+    /* The next hello answers everything that is pending for us, this one too; but one whose answer is on
+     * its way on the other connection may have been executed before the bell was. */
+    if (channel->state != CHANNEL_OPEN && channel->state != CHANNEL_GREETING)
         return;
     if (channel->adopt_count == CHANNEL_ADOPT_MAX || entry_id.len >= sizeof(adoptee->id)) {
         channel_greet(channel, "the bell brought more than fits");
