@@ -40,15 +40,24 @@ static int make_inbox(struct supervisor *s, struct err *err)
     return result;
 }
 
-/* Somebody may have removed it: producers and operators can. */
+/* Somebody may have removed it: producers and operators can. A producer's first request makes the stream
+ * without its group, so it is the group that is looked for. */
 static int check_inbox(struct supervisor *s, struct err *err)
 {
-    redisReply *reply = redis_words(s->redis, err, "EXISTS", KEY_RUNS, NULL);
-    if (!reply)
+    struct command command;
+    redisReply *reply;
+    command_init(&command);
+    command_begin(&command, "XPENDING");
+    command_arg_str(&command, KEY_RUNS);
+    command_arg_str(&command, KEY_GROUP);
+    command_arg_str(&command, "-");
+    command_arg_str(&command, "+");
+    command_arg_int(&command, 1);
+    if (run_command(s, &command, &reply, err) != 0)
         return -1;
-    bool there = reply->type == REDIS_REPLY_INTEGER && reply->integer > 0;
+    const bool there = reply->type == REDIS_REPLY_ARRAY;
     freeReplyObject(reply);
-    return there && s->published_ms != 0 ? 0 : make_inbox(s, err);
+    return there ? 0 : make_inbox(s, err);
 }
 
 /* A worker cannot leave the inbox by itself: what it started stays pending under its name until the
