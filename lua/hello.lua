@@ -74,7 +74,7 @@ for i = queue_first, queue_count - 1 do
     while next_page == '' do
         local read = call('XREADGROUP', 'GROUP', 'fleet', consumer, 'COUNT', limit, 'STREAMS', queue_key(queue), after)
         local entries = read and read[1][2] or {}
-        local done = claim_entries(index, queue, entries, limit, false)
+        local done = claim_entries(index, queue, entries, limit)
         after = done > 0 and entries[done][1] or after
         if done < #entries or #claims >= limit or claims_bytes >= CLAIMS_MAX_BYTES then
             next_page = session .. ',' .. index .. ',' .. after

@@ -2,7 +2,8 @@
 -- settle: settles a batch of tokens and claims the next ones.
 --
 -- KEYS  1 meta key of the partition
--- ARGV  epoch, consumer, session, budget (operations), want (claims), nqueues, queue…,
+-- ARGV  epoch, consumer, session, budget (operations), want (claims) or `want,keep` (and how many of them
+--       may be successors of what is settled, which then never see the queue), nqueues, queue…,
 --       nadopt, nadopt × (queue index, entry id), ntokens, then per token: run, incarnation, number,
 --       identity, queue index, entry id, output field, output value, record kind, record, nops, and
 --       nops × (kind, a, b); docs/protocol.md, "settle"
@@ -23,13 +24,18 @@ end
 --@include scopes.lua
 --@include claim.lua
 --@include overlay.lua
+--@include handover.lua
 --@include joins.lua
 --@include operations.lua
 --@include settlement.lua
 
 -- Arguments
 budget = count_arg(4, 'budget')
-local want = count_arg(5, 'want')
+local want, keep_text = match(ARGV[5] or '', '^(%d+),?(%d*)$')
+want, keep = tonumber(want), tonumber(keep_text) or 0
+if not want or want > 1000000 or keep > want then
+    malformed('want')
+end
 local at = read_queues(6)
 local adopt_first, adopt_count = at + 1, count_arg(at, 'adopted')
 for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
@@ -52,6 +58,7 @@ for i = 1, token_count do
         ids[#ids + 1] = id
     end
     list[#list + 1] = 't' .. ARGV[at + 2]
+    list[#list + 1] = 'e' .. ARGV[at + 5]
     tokens[i] = at
     at = at + TOKEN_ARGS + 3 * operations
 end
@@ -71,6 +78,8 @@ for i = 1, token_count do
         acknowledge(queue_names[ARGV[tokens[i] + 4]], ARGV[tokens[i] + 5])
     end
 end
+hand_over(acknowledge)
+overlay_check()
 
 -- Phase 2: write
 queues_create()
@@ -91,7 +100,7 @@ for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
     local key = queue_key(queue)
     if #call('XPENDING', key, 'fleet', id, id, 1, consumer) == 1 then
         local entry = call('XRANGE', key, id, id)[1] or {id}
-        claim_entries(index, queue, {entry}, want, true)
+        claim_entries(index, queue, {entry}, want, false, true)
     end
 end
 for i = 0, queue_count - 1 do
@@ -104,7 +113,7 @@ for i = 0, queue_count - 1 do
     local read = call('XREADGROUP', 'GROUP', 'fleet', consumer, 'COUNT', missing, 'STREAMS', key, '>')
     if read then
         local entries = read[1][2]
-        local done = claim_entries(i .. '', queue, entries, want, false)
+        local done = claim_entries(i .. '', queue, entries, want, true)
         if done < #entries then
             -- The reply is full: what was read last goes back, as if it had never been delivered.
             local back = {}

@@ -57,6 +57,7 @@ struct settle_head {
     struct slice epoch, consumer, session;
     uint32_t budget; /* 0: default */
     uint32_t want;   /* claims wished for */
+    uint32_t keep;   /* how many of them may be successors of what is settled; at most want */
     struct call_queues queues;
 };
 /* In this order: begin, adopt*, tokens(n), n × (token, op*, token_end). */

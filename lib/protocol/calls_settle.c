@@ -2,11 +2,24 @@
 #include "protocol/calls_reply.h"
 #include "protocol/decimal.h"
 #include "protocol/redis.h"
+#include <inttypes.h>
+#include <stdio.h>
 
 #define DEFAULT_BUDGET 512
 #define CLAIM_FIELDS 8
 
 /* --- the call --- */
+
+static void command_want(struct command *command, const struct settle_head *head)
+{
+    char text[24];
+    if (head->keep == 0) {
+        command_arg_int(command, head->want);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, head->want, head->keep);
+    command_arg_str(command, text);
+}
 
 void settle_begin(struct command *command, const struct settle_head *head, uint32_t adopt_count)
 {
@@ -15,7 +28,7 @@ void settle_begin(struct command *command, const struct settle_head *head, uint3
     command_arg(command, head->consumer);
     command_arg(command, head->session);
     command_arg_int(command, head->budget ? head->budget : DEFAULT_BUDGET);
-    command_arg_int(command, head->want);
+    command_want(command, head);
     command_queues(command, head->queues);
     command_arg_int(command, adopt_count);
 }

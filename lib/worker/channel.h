@@ -75,6 +75,7 @@ struct channel {
     bool wants_poll;         /* look into its queues in its next call */
     bool looking;            /* the settle call under way does nothing but look */
     bool backlog;            /* its last claim was answered in full */
+    int64_t work_us;         /* what executing has taken since its last settle call */
 
     struct token_list ready, waiting, suspects, results, sent;
     uint32_t reserved;  /* claims that the call under way may bring */

@@ -103,15 +103,20 @@ static void execute_suspect(struct worker *worker)
 }
 
 /* Channel by channel, whole batches. True when there is more to execute now. */
-static bool execute_ready(struct worker *worker, int64_t until_us)
+static bool execute_ready(struct worker *worker)
 {
+    int64_t now_us = worker_mono_us(worker);
+    const int64_t until_us = now_us + TURN_US;
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         const uint32_t at = worker->next_execute % worker->channel_count;
         struct channel *channel = &worker->channels[at];
         while (channel->state == CHANNEL_OPEN && channel->ready.count > 0) {
-            if (worker_mono_us(worker) >= until_us)
+            if (now_us >= until_us)
                 return true;
+            const int64_t began_us = now_us;
             execute_one(worker, channel, token_list_pop(&channel->ready));
+            now_us = worker_mono_us(worker);
+            channel->work_us += now_us - began_us;
         }
         worker->next_execute = at + 1;
     }
@@ -127,7 +132,7 @@ static bool execute(struct worker *worker)
         execute_suspect(worker);
         return false;
     }
-    return execute_ready(worker, worker_mono_us(worker) + TURN_US);
+    return execute_ready(worker);
 }
 
 /* --- calling --- */

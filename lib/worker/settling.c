@@ -8,6 +8,8 @@ enum {
     CALL_SOFT_BYTES = 4 << 20,    /* results of one call, unless one alone is larger */
     COMMAND_KEEP_BYTES = 4 << 20, /* a command's memory that is worth keeping */
     LOAD_ARENA_BYTES = 64 << 20,
+    /* Of a batch. Longer work is shared: what follows from it goes through the queue, where others look. */
+    KEEP_MOST_US = 2000,
 };
 
 static uint32_t claims_wanted(const struct channel *channel)
@@ -116,8 +118,10 @@ static void build(struct channel *channel, uint32_t want)
                                      .consumer = slice_str(worker->name),
                                      .session = slice_str(channel->session),
                                      .want = want,
+                                     .keep = channel->work_us <= KEEP_MOST_US ? want : 0,
                                      .queues = worker->queues};
     const uint32_t count = count_to_send(channel);
+    channel->work_us = 0;
     channel->adopt_sent = worker->draining ? 0 : channel->adopt_count;
     settle_begin(command, &head, channel->adopt_sent);
     for (uint32_t i = 0; i < channel->adopt_sent; i++)

@@ -25,8 +25,50 @@ local function live_field(h, live, incarnation, identity)
     end
 end
 
--- Returns the claim and its size, or nil when the entry is to be dropped. Writes nothing.
-local function claim_read(index, id, fields)
+-- Where a token of this scope finds what it wants in its run's hash: fields to names[n + 1] on. Returns
+-- their number and, for those that are absent while a loop runs, {index, loop, scope around it}.
+local function wanted_fields(wanted, scope, names, n)
+    local own, guards
+    for name in gmatch(wanted, '[^,;]+') do
+        n = n + 1
+        local first = byte(name)
+        if first == 113 or (first >= 48 and first <= 57) then
+            own = own or frame_of(scope)
+            local frame = own
+            if string.find(name, '[?^]') then
+                local of, depth = match(name, '^([^%^]+)%^(%d+)$')
+                frame = of and frame_outer(scope, tonumber(depth)) or frame
+                name = of or name
+                local node, loop, parts = match(name, '^(%d+)%?(%d+)%.(%d+)$')
+                if node then
+                    name = node
+                    guards = guards or {}
+                    guards[#guards + 1] = {n, loop, scope_outer(scope, tonumber(parts))}
+                end
+            end
+            names[n] = (first == 113 and '' or 'o') .. name .. '|' .. frame
+        else
+            names[n] = name
+        end
+    end
+    return n, guards
+end
+
+-- The token that an entry stands for since it was handed on with it; nil: the one that it was made for.
+-- Returns number, `node|scope|attempt`, scope, wanted.
+local function handed_on(key, id)
+    local stands = try('HGET', key, 'e' .. id)
+    if not stands or stands.err then
+        return nil -- an error comes again with what is read next
+    end
+    local number, wanted = match(stands, '^(%d+)|%d+|(.*)$')
+    local identity, scope = match(call('HGET', key, 't' .. number) or '', '^(%w+|([^|]*)|%d+)|')
+    return number, identity, scope, wanted
+end
+
+-- Returns the claim and its size, or nil when the entry is to be dropped. Writes nothing. was_held: it has
+-- been somebody's before, so it may have been handed on.
+local function claim_read(index, id, fields, was_held)
     if not fields or #fields ~= 8 or fields[1] ~= 'r' or fields[3] ~= 'n' or fields[5] ~= 'm' or fields[7] ~= 'w' then
         strays = strays + 1
         return nil
@@ -37,26 +79,18 @@ local function claim_read(index, id, fields)
         strays = strays + 1
         return nil
     end
-    local names, n, guards = {'h', 't' .. number, 'dg'}, 3
-    for name in gmatch(wanted, '[^,;]+') do
-        n = n + 1
-        local first = byte(name)
-        if first == 113 or (first >= 48 and first <= 57) then
-            local of, depth = match(name, '^([^%^]+)%^(%d+)$')
-            local frame = of and frame_outer(scope, tonumber(depth)) or frame_of(scope)
-            of = of or name
-            local node, loop, parts = match(of, '^(%d+)%?(%d+)%.(%d+)$')
-            if node then
-                of = node
-                guards = guards or {}
-                guards[#guards + 1] = {n, loop, scope_outer(scope, tonumber(parts))}
+    local key = prefix .. 'run:' .. run
+    if was_held then
+        local by, its_identity, its_scope, its_wanted = handed_on(key, id)
+        if by then
+            if not its_identity then
+                return nil -- its run is over
             end
-            names[n] = (first == 113 and '' or 'o') .. of .. '|' .. frame
-        else
-            names[n] = name
+            number, identity, scope, wanted = by, its_identity, its_scope, its_wanted
         end
     end
-    local key = prefix .. 'run:' .. run
+    local names = {'h', 't' .. number, 'dg'}
+    local n, guards = wanted_fields(wanted, scope, names, 3)
     local values = hmget_all(try, key, names)
     if values.err then
         if sub(values.err, 1, 9) ~= 'WRONGTYPE' then
@@ -87,14 +121,14 @@ local function claim_read(index, id, fields)
 end
 
 -- Takes entries that are pending for the caller. Returns how many of them were looked at: fewer than
--- there are when the reply is full or holds `limit` claims.
-local function claim_entries(index, queue, entries, limit, always)
+-- there are when the reply is full or holds `limit` claims. Those just read from the queue are fresh.
+local function claim_entries(index, queue, entries, limit, fresh, always)
     for i = 1, #entries do
         if not always and #claims > 0 and (claims_bytes >= CLAIMS_MAX_BYTES or #claims >= limit) then
             return i - 1
         end
         local id = entries[i][1]
-        local claim, bytes = claim_read(index, id, entries[i][2])
+        local claim, bytes = claim_read(index, id, entries[i][2], not fresh)
         if claim then
             claims[#claims + 1] = claim
             claims_bytes = claims_bytes + bytes

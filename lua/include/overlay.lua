@@ -10,7 +10,8 @@ local draft = {} -- one at a time, used again and again
 local emitted, emitted_count = {}, 0
 local timers, timers_key = {}, prefix .. 'timers'
 
--- names: `h`, `dg`, `fin` and the live fields of the call's tokens of this run.
+-- names: `h`, `dg`, `fin` and, of the call's tokens of this run, the live fields and what their entries
+-- stand for.
 local function run_load(id, names)
     local run = {id = id, key = prefix .. 'run:' .. id, fields = {}}
     local values = hmget_all(call, run.key, names)
@@ -90,9 +91,9 @@ local function count_in(scope, by)
     end)
 end
 
--- A new token of the run; its entry is written if the run still runs when the call is through.
+-- A new token of the run; its entry is written if the run still runs when the call is through, unless the
+-- token takes over the entry of the one that led to it (handover.lua).
 local function emit(node, scope, queue, wanted, state)
-    queue_key_to_add(queue)
     local run, number = draft.run, draft.last + 1
     draft.last = number
     draft.counter = draft.counter + 1
@@ -101,8 +102,19 @@ local function emit(node, scope, queue, wanted, state)
         count_in(scope, 1)
     end
     emitted_count = emitted_count + 1
-    emitted[emitted_count] = {run, queue, number, run.incarnation .. '|' .. node .. '|' .. scope .. '|1', wanted}
+    emitted[emitted_count] = {run, queue, number, run.incarnation .. '|' .. node .. '|' .. scope .. '|1', wanted,
+        state}
     return number
+end
+
+-- What is about to be added to must take it.
+local function overlay_check()
+    for i = 1, emitted_count do
+        local token = emitted[i]
+        if token[1].status == 'r' and not token[7] then
+            queue_key_to_add(token[2])
+        end
+    end
 end
 
 -- Of a run that failed everything is written but its new entries: the live fields that are left are what
@@ -131,7 +143,7 @@ local function overlay_write()
     for i = 1, emitted_count do
         local token = emitted[i]
         local run = token[1]
-        if run.status == 'r' then
+        if run.status == 'r' and not token[7] then
             call('XADD', queue_seen[token[2]], '*', 'r', run.id, 'n', token[3], 'm', token[4], 'w', token[5])
         end
     end

@@ -66,7 +66,7 @@ local function park(run, at, number, live)
     return true
 end
 
--- Settles a token that is live and ours. Returns the word of its result.
+-- Settles a token that is live and ours. Returns the word of its result, and whether its entry leaves.
 local function settle_live(run, i, node, scope, live, has_generation)
     local number, kind = ARGV[i + 2], ARGV[i + 8]
     local operations, budget_before = tonumber(ARGV[i + 10]), budget
@@ -126,13 +126,18 @@ local function settle_live(run, i, node, scope, live, has_generation)
             run_through()
         end
     end
+    local leaves = true
     if run.status ~= 'r' then
         draft.counter = 0
+    elseif plan == 'plan' then
+        leaves = not hand_on(queue_names[ARGV[i + 4]], ARGV[i + 4], ARGV[i + 5])
+    elseif stands_for(run, ARGV[i + 5]) then
+        draft.changes['e' .. ARGV[i + 5]] = false
     end
     draft_keep()
     record(kind, ARGV[i + 9], run.events .. '|' .. number .. '|' .. (draft.counter - before) .. '|' .. first
         .. '|' .. draft.last .. '|' .. run.status .. '|' .. draft.joins)
-    return 'ok'
+    return 'ok', leaves
 end
 
 -- One token; returns its result and whether its entry may leave the queue.
@@ -158,12 +163,14 @@ local function settle_token(i)
         live = run.fields[name]
     end
     if not live then
-        return 'stale', true
+        -- Settled before. Its entry may have been handed on since, and stand for another.
+        local number = stands_for(run, id)
+        return 'stale', not number or number == ARGV[i + 2]
     end
     if sub(live, 1, #identity) ~= identity then
         -- Who names the whole field names a state that has passed: its own doing, or a taker's, whose entry stays.
         return whole and 'stale' or 'held', false
     end
-    local result = settle_live(run, i, node, scope, live, rest ~= '')
-    return result, result == 'ok'
+    local result, leaves = settle_live(run, i, node, scope, live, rest ~= '')
+    return result, result == 'ok' and leaves
 end

@@ -11,12 +11,13 @@ local function wrong(...)
 end
 
 local heads, ready, parked, status_of = {}, {}, {}, {}
+local stands_for, standing = {}, 0 -- entry id -> token, of entries that were handed on
 local left = 0
 for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     local run = key:sub(#prefix + 5)
     local fields = redis.call('HGETALL', key)
     local head, tokens, joins, continuations = nil, 0, 0, {}
-    local mine = {}
+    local mine, handed = {}, {}
     for i = 1, #fields, 2 do
         local field, value = fields[i], fields[i + 1]
         local kind = field:sub(1, 1)
@@ -29,6 +30,8 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
             joins = joins + 1
         elseif kind == 'c' then
             continuations[field:sub(2)] = true
+        elseif kind == 'e' then
+            handed[field:sub(2)] = run .. '/' .. value:match('^(%d+)|%d+|')
         end
     end
     local status, _, counter, open, last = head:match('^(%a)|(%d+)|(%-?%d+)|(%d+)|(%d+)|%d+$')
@@ -40,6 +43,10 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     heads[#heads + 1] = head
     left = left + 1
     if status == 'r' then
+        for entry, token in pairs(handed) do
+            stands_for[entry] = token
+            standing = standing + 1
+        end
         if tonumber(counter) ~= tokens then
             return wrong('run', run, 'counts', counter, 'and has live tokens:', tokens)
         end
@@ -74,6 +81,13 @@ local seen = {}
 if redis.call('EXISTS', queue) == 1 then
     for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+')) do
         local token = entry[2][2] .. '/' .. entry[2][4]
+        if stands_for[entry[1]] then
+            token = stands_for[entry[1]]
+            standing = standing - 1
+            if #redis.call('XPENDING', queue, 'fleet', entry[1], entry[1], 1) == 0 then
+                return wrong('entry', entry[1], 'was handed on to', token, 'and nobody has it')
+            end
+        end
         left = left + 1
         if seen[token] then
             return wrong('token', token, 'is queued twice:', seen[token], entry[1])
@@ -83,6 +97,9 @@ if redis.call('EXISTS', queue) == 1 then
             return wrong('entry', entry[1], 'stands for', token, 'which is not live')
         end
     end
+end
+if standing ~= 0 then
+    return wrong('entries that stand for others and are not there:', standing)
 end
 for token, live in pairs(ready) do
     if not seen[token] then

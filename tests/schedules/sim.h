@@ -107,6 +107,7 @@ struct sim {
     uint64_t seed;
     uint32_t episode;
     uint32_t budget; /* operations per settle call; 0: as the worker says */
+    bool shares;     /* nobody keeps the successors of what it settles */
     uint64_t
         calls; /* of what may put something into a stream: a read tried before may succeed now */
     bool tracing;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARGS_BEFORE = 4, TOKEN_ARGS = 11 };
+enum { ARGS_BEFORE = 4, TOKEN_ARGS = 11, WANT_AT = 8 };
 
 struct argv {
     int count;
@@ -236,6 +236,12 @@ redisReply *wire_call(struct asked *request)
         (void)snprintf(budget, sizeof(budget), "%u", sim.budget);
         argv.words[ARGS_BEFORE + 3] = budget;
         argv.lens[ARGS_BEFORE + 3] = strlen(budget);
+    }
+    /* `want,keep`: without the second nothing is handed over. */
+    if (script && request->command.script == SCRIPT_SETTLE && sim.shares) {
+        const char *comma = memchr(argv.words[WANT_AT], ',', argv.lens[WANT_AT]);
+        if (comma)
+            argv.lens[WANT_AT] = (size_t)(comma - argv.words[WANT_AT]);
     }
     reply = script ? call_script(request, &argv) : send_argv(&argv, -1);
     if (sim.tracing)
