@@ -23,6 +23,7 @@ struct inbox *inbox_new(struct worker *worker)
     if (!inbox)
         return NULL;
     inbox->worker = worker;
+    recent_init(&inbox->done);
     inbox->recover = true; /* what an earlier process of this name left */
     arena_init(&inbox->takeover, INBOX_TAKEOVER_BYTES);
     return inbox;
@@ -58,11 +59,7 @@ static void wait_ms(struct item *item, int64_t ms)
 
 static void finish(struct item *item)
 {
-    struct inbox *inbox = item->inbox;
-    char *done = inbox->done[inbox->done_at++ % INBOX_DONE_MAX];
-    const size_t len = item->request.entry_id.len < INBOX_ID_BYTES ? item->request.entry_id.len : 0;
-    memcpy(done, item->request.entry_id.ptr, len);
-    done[len] = '\0';
+    recent_add(&item->inbox->done, item->request.entry_id);
     item->finished = true;
 }
 

@@ -3,11 +3,11 @@
 #define TROUPE_WORKER_INBOX_ITEM_H
 
 #include "base/sha256.h"
+#include "worker/recent.h"
 #include "worker/request.h"
 #include "worker/state.h"
 
 #define INBOX_ITEMS_MAX 64
-#define INBOX_DONE_MAX 4096
 #define INBOX_ID_BYTES 44
 #define INBOX_TAKEOVER_BYTES (1u << 20)
 
@@ -51,8 +51,7 @@ struct inbox {
     } * candidates;
     uint32_t candidate_count;
 
-    char done[INBOX_DONE_MAX][INBOX_ID_BYTES]; /* what we did and nobody acknowledged yet: a ring */
-    uint32_t done_at;
+    struct recent done; /* what we did, and nobody may have acknowledged yet */
 };
 
 /* In hand, or done by us lately. */

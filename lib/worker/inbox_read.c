@@ -30,12 +30,7 @@ bool inbox_knows(const struct inbox *inbox, struct slice entry_id)
         if (slice_eq(item->request.entry_id, entry_id))
             return true;
     }
-    const uint32_t done = inbox->done_at < INBOX_DONE_MAX ? inbox->done_at : INBOX_DONE_MAX;
-    for (uint32_t i = 0; i < done; i++) {
-        if (slice_eq_str(entry_id, inbox->done[i]))
-            return true;
-    }
-    return false;
+    return recent_has(&inbox->done, entry_id);
 }
 
 static void note_error(struct inbox *inbox, const redisReply *reply)
