@@ -52,6 +52,11 @@ struct slice decimal_text(int64_t value, char out[DECIMAL_SIZE])
     /* Negating as unsigned is defined for INT64_MIN too. */
     uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
     size_t at = DECIMAL_SIZE;
+    for (; left >= 100; left /= 100) {
+        const uint64_t pair = left % 100;
+        out[--at] = (char)('0' + pair % 10);
+        out[--at] = (char)('0' + pair / 10);
+    }
     do {
         out[--at] = (char)('0' + left % 10);
         left /= 10;

@@ -5,10 +5,18 @@
 
 static void write_netstring(struct buf *out, struct slice bytes)
 {
-    buf_uint(out, bytes.len);
-    buf_char(out, ':');
+    char digits[DECIMAL_SIZE];
+    const struct slice length = decimal_text((int64_t)bytes.len, digits);
+    if (!buf_reserve(out, length.len + 1 + bytes.len))
+        return;
+    char *at = out->data + out->len;
+    memcpy(at, length.ptr, length.len);
+    at += length.len;
+    *at++ = ':';
     if (bytes.len > 0)
-        buf_append(out, bytes.ptr, bytes.len);
+        memcpy(at, bytes.ptr, bytes.len);
+    at[bytes.len] = '\0';
+    out->len += length.len + 1 + bytes.len;
 }
 
 static void write_number(struct buf *out, int64_t value)
