@@ -5,6 +5,16 @@ bool decimal_u64(struct slice text, uint64_t *value)
     uint64_t n = 0;
     if (text.len == 0 || text.len > 20)
         return false;
+    if (text.len < 20) { /* fits */
+        for (size_t i = 0; i < text.len; i++) {
+            const unsigned digit = (unsigned)(unsigned char)text.ptr[i] - '0';
+            if (digit > 9)
+                return false;
+            n = n * 10 + digit;
+        }
+        *value = n;
+        return true;
+    }
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
