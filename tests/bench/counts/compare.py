@@ -34,6 +34,9 @@ def toolchain():
 
 
 def _slack(name):
+    # Redis works off what came by the clock, too: a hundredth of what it does for a token.
+    if name.startswith("redis"):
+        return 4000
     return next(most for word, most in SLACK.items() if word in name.split())
 
 
