@@ -33,7 +33,7 @@ static void *create_array(const redisReadTask *task, int elements)
     if (!reply)
         return NULL;
     if (elements > 0) {
-        reply->element = arena_array(task->privdata, (size_t)elements, sizeof(reply->element[0]));
+        reply->element = arena_array(task->privdata, (size_t)elements, sizeof(redisReply *));
         if (!reply->element)
             return NULL;
         reply->elements = (size_t)elements;
