@@ -287,6 +287,21 @@ bench-$(1): $(B)/tests/bench/bench_$(1)
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
+# --- Counts --------------------------------------------------------------------------------------
+
+# What a token costs, in instructions, commands and bytes; COUNTS_FLAGS="--shape chain" for one shape.
+COUNTS := TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/counts/run
+.PHONY: counts counts-record counts-programs
+counts-programs:
+	@scripts/install-deps build run test counts
+	@+$(MAKE) --no-print-directory MODE=release all
+
+counts: counts-programs
+	@$(COUNTS) check $(COUNTS_FLAGS)
+
+counts-record: counts-programs
+	@$(COUNTS) record
+
 # --- Laboratory ----------------------------------------------------------------------------------
 
 # What takes long, with the release build and the fixtures of the integration tests.
@@ -337,6 +352,8 @@ help:
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make model [TEST=word] searches the model of the token protocol, and for seeded mistakes'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
+	@echo 'make counts            what a token costs beside what it did cost; fails at 5 % more'
+	@echo 'make counts-record     records what it costs now'
 	@echo 'make lab-memory        a million iterations and a million runs: does any memory grow?'
 	@echo 'make lint [TEST=tidy]                 format tidy cppcheck luacheck shellcheck layers banned'
 	@echo 'make ... BUILD=/dir    builds there, not into build/ and bin/'

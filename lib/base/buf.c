@@ -23,7 +23,7 @@ void buf_reset(struct buf *buf)
         buf->data[0] = '\0';
 }
 
-/* The slow half of buf_reserve: `needed` bytes and the NUL do not fit. */
+/* `needed` bytes and the NUL do not fit. */
 static bool grow(struct buf *buf, size_t needed)
 {
     size_t size = buf->size < FIRST_SIZE ? FIRST_SIZE : buf->size;
@@ -43,7 +43,7 @@ static bool grow(struct buf *buf, size_t needed)
     return true;
 }
 
-bool buf_reserve(struct buf *buf, size_t extra)
+bool buf_grow(struct buf *buf, size_t extra)
 {
     if (buf->failed)
         return false;
@@ -51,34 +51,7 @@ bool buf_reserve(struct buf *buf, size_t extra)
         buf->failed = true;
         return false;
     }
-    if (buf->len + extra < buf->size)
-        return true;
     return grow(buf, buf->len + extra);
-}
-
-void buf_append(struct buf *buf, const void *bytes, size_t len)
-{
-    if (!buf_reserve(buf, len))
-        return;
-    if (len)
-        memcpy(buf->data + buf->len, bytes, len);
-    buf->len += len;
-    buf->data[buf->len] = '\0';
-}
-
-void buf_slice_append(struct buf *buf, struct slice bytes)
-{
-    buf_append(buf, bytes.ptr, bytes.len);
-}
-
-void buf_str(struct buf *buf, const char *str) { buf_append(buf, str, strlen(str)); }
-
-void buf_char(struct buf *buf, char c)
-{
-    if (!buf_reserve(buf, 1))
-        return;
-    buf->data[buf->len++] = c;
-    buf->data[buf->len] = '\0';
 }
 
 static void append_digits(struct buf *buf, uint64_t value, bool negative)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *data;
@@ -33,14 +34,43 @@ static inline struct slice buf_slice(const struct buf *buf)
     return slice_of(buf->data ? buf->data : "", buf->len);
 }
 
-void buf_append(struct buf *buf, const void *bytes, size_t len);
-void buf_slice_append(struct buf *buf, struct slice bytes);
-void buf_str(struct buf *buf, const char *str);
-void buf_char(struct buf *buf, char c);
+/* The slow half of buf_reserve. */
+bool buf_grow(struct buf *buf, size_t extra);
+
+/* Room for `extra` more bytes; false (and failed) when there is none. */
+static inline bool buf_reserve(struct buf *buf, size_t extra)
+{
+    /* What is allocated is within the cap. */
+    return (!buf->failed && extra < buf->size - buf->len) || buf_grow(buf, extra);
+}
+
+static inline void buf_append(struct buf *buf, const void *bytes, size_t len)
+{
+    if (!buf_reserve(buf, len))
+        return;
+    if (len)
+        memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+static inline void buf_slice_append(struct buf *buf, struct slice bytes)
+{
+    buf_append(buf, bytes.ptr, bytes.len);
+}
+
+static inline void buf_str(struct buf *buf, const char *str) { buf_append(buf, str, strlen(str)); }
+
+static inline void buf_char(struct buf *buf, char c)
+{
+    if (!buf_reserve(buf, 1))
+        return;
+    buf->data[buf->len++] = c;
+    buf->data[buf->len] = '\0';
+}
+
 void buf_int(struct buf *buf, int64_t value);
 void buf_uint(struct buf *buf, uint64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF(2, 3);
-/* Room for `extra` more bytes; false (and failed) when there is none. */
-bool buf_reserve(struct buf *buf, size_t extra);
 
 #endif

@@ -38,31 +38,32 @@ struct uuid uuid5_make(const struct uuid *space, struct slice name)
     return uuid;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+/* A digit's value and a mark that it is one. */
+enum { IS_DIGIT = 16 };
+static const uint8_t hex_digits[256] = {
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22, ['7'] = 23,
+    ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+    ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31,
+};
 
 static bool dash_at(size_t at) { return at == 8 || at == 13 || at == 18 || at == 23; }
 
 bool uuid_parse(struct slice text, struct uuid *uuid)
 {
-    if (text.len != UUID_TEXT_LEN)
+    static const uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+    if (text.len != UUID_TEXT_LEN || text.ptr[8] != '-' || text.ptr[13] != '-' ||
+        text.ptr[18] != '-' || text.ptr[23] != '-')
         return false;
     struct uuid parsed;
-    size_t at = 0;
+    unsigned all = IS_DIGIT;
     for (size_t byte = 0; byte < sizeof(parsed.bytes); byte++) {
-        if (dash_at(at) && text.ptr[at++] != '-')
-            return false;
-        int high = hex_digit(text.ptr[at++]), low = hex_digit(text.ptr[at++]);
-        if (high < 0 || low < 0)
-            return false;
-        parsed.bytes[byte] = (uint8_t)(high << 4 | low);
+        const char *at = text.ptr + places[byte];
+        const unsigned high = hex_digits[(uint8_t)at[0]], low = hex_digits[(uint8_t)at[1]];
+        all &= high & low;
+        parsed.bytes[byte] = (uint8_t)(high << 4 | (low & 15));
     }
+    if (!all)
+        return false;
     *uuid = parsed;
     return true;
 }

@@ -102,7 +102,7 @@ struct claim {
     struct slice wanted;
     struct redisReply **values; /* one per wanted name; type NIL: absent */
     uint32_t value_count;
-    /* parsed from live */
+    /* parsed from live; slices are parts of it */
     struct slice node; /* decimal, "o" or "c" */
     struct slice scope;
     uint32_t attempt;

@@ -59,15 +59,12 @@ void settle_token(struct command *command, const struct settle_token *token)
 
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted)
 {
-    struct buf target;
-    buf_init(&target, COMMAND_MAX_BYTES);
-    buf_uint(&target, queue);
-    buf_char(&target, ',');
-    buf_slice_append(&target, wanted);
+    char text[DECIMAL_SIZE + 1];
+    const struct slice digits = decimal_text(queue, text);
+    text[DECIMAL_SIZE] = ','; /* the digits end there */
     command_arg(command, SLICE("e"));
     command_arg_int(command, node);
-    command_arg_buf(command, &target);
-    buf_free(&target);
+    command_arg_parts(command, slice_of(digits.ptr, digits.len + 1), wanted);
 }
 
 void settle_op_arrive(struct command *command, bool taken, uint32_t node, uint32_t slot)

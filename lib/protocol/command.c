@@ -2,14 +2,28 @@
 #include "protocol/decimal.h"
 #include "protocol/keys.h"
 
-static void write_bulk(struct buf *out, struct slice bytes)
+/* One bulk string of two parts. Room is made once: there are dozens of them per token. */
+static void write_bulk(struct buf *out, struct slice first, struct slice second)
 {
-    buf_char(out, '$');
-    buf_uint(out, bytes.len);
-    buf_append(out, "\r\n", 2);
-    if (bytes.len > 0)
-        buf_append(out, bytes.ptr, bytes.len);
-    buf_append(out, "\r\n", 2);
+    char digits[DECIMAL_SIZE];
+    const size_t len = first.len + second.len;
+    const struct slice length = decimal_text((int64_t)len, digits);
+    if (!buf_reserve(out, len + length.len + 5))
+        return;
+    char *at = out->data + out->len;
+    *at++ = '$';
+    memcpy(at, length.ptr, length.len);
+    at += length.len;
+    *at++ = '\r';
+    *at++ = '\n';
+    if (first.len > 0)
+        memcpy(at, first.ptr, first.len);
+    at += first.len;
+    if (second.len > 0)
+        memcpy(at, second.ptr, second.len);
+    at += second.len;
+    memcpy(at, "\r\n", 3);
+    out->len += len + length.len + 5;
 }
 
 void command_init(struct command *command)
@@ -49,7 +63,12 @@ void command_begin_script(struct command *command, enum script script, uint16_t 
 
 void command_arg(struct command *command, struct slice arg)
 {
-    write_bulk(&command->args, arg);
+    command_arg_parts(command, arg, SLICE_NONE);
+}
+
+void command_arg_parts(struct command *command, struct slice first, struct slice second)
+{
+    write_bulk(&command->args, first, second);
     command->argc++;
 }
 
@@ -75,8 +94,9 @@ void command_write(const struct command *command, bool with_body, struct buf *ou
     buf_uint(out, command->argc + (command->is_script ? 2u : 0u));
     buf_append(out, "\r\n", 2);
     if (command->is_script) {
-        write_bulk(out, with_body ? SLICE("EVAL") : SLICE("EVALSHA"));
-        write_bulk(out, with_body ? script_text(command->script) : script_sha(command->script));
+        write_bulk(out, with_body ? SLICE("EVAL") : SLICE("EVALSHA"), SLICE_NONE);
+        write_bulk(out, with_body ? script_text(command->script) : script_sha(command->script),
+                   SLICE_NONE);
     }
     buf_slice_append(out, buf_slice(&command->args));
 }

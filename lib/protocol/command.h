@@ -28,6 +28,8 @@ void command_begin(struct command *command, const char *word);
 /* A script call on a partition; adds the meta key and nothing else. */
 void command_begin_script(struct command *command, enum script script, uint16_t partition);
 void command_arg(struct command *command, struct slice arg);
+/* One argument: both, one behind the other. */
+void command_arg_parts(struct command *command, struct slice first, struct slice second);
 void command_arg_str(struct command *command, const char *arg);
 void command_arg_int(struct command *command, int64_t arg);
 /* False when it outgrew its cap or memory. */

@@ -5,6 +5,16 @@ bool decimal_u64(struct slice text, uint64_t *value)
     uint64_t n = 0;
     if (text.len == 0 || text.len > 20)
         return false;
+    if (text.len < 20) { /* fits */
+        for (size_t i = 0; i < text.len; i++) {
+            const unsigned digit = (unsigned)(unsigned char)text.ptr[i] - '0';
+            if (digit > 9)
+                return false;
+            n = n * 10 + digit;
+        }
+        *value = n;
+        return true;
+    }
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
@@ -52,6 +62,11 @@ struct slice decimal_text(int64_t value, char out[DECIMAL_SIZE])
     /* Negating as unsigned is defined for INT64_MIN too. */
     uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
     size_t at = DECIMAL_SIZE;
+    for (; left >= 100; left /= 100) {
+        const uint64_t pair = left % 100;
+        out[--at] = (char)('0' + pair % 10);
+        out[--at] = (char)('0' + pair / 10);
+    }
     do {
         out[--at] = (char)('0' + left % 10);
         left /= 10;

@@ -5,10 +5,18 @@
 
 static void write_netstring(struct buf *out, struct slice bytes)
 {
-    buf_uint(out, bytes.len);
-    buf_char(out, ':');
+    char digits[DECIMAL_SIZE];
+    const struct slice length = decimal_text((int64_t)bytes.len, digits);
+    if (!buf_reserve(out, length.len + 1 + bytes.len))
+        return;
+    char *at = out->data + out->len;
+    memcpy(at, length.ptr, length.len);
+    at += length.len;
+    *at++ = ':';
     if (bytes.len > 0)
-        buf_append(out, bytes.ptr, bytes.len);
+        memcpy(at, bytes.ptr, bytes.len);
+    at[bytes.len] = '\0';
+    out->len += length.len + 1 + bytes.len;
 }
 
 static void write_number(struct buf *out, int64_t value)
@@ -72,12 +80,16 @@ void ledger_write_rejected(struct buf *out, const struct ledger_rejected *reject
 /* The next `length ":" bytes` of text, from *at. */
 static bool read_netstring(struct slice text, size_t *at, struct slice *bytes)
 {
-    struct slice rest = slice_of(text.ptr + *at, text.len - *at), length;
-    uint64_t len;
-    if (!decimal_cut(&rest, ':', &length) || !decimal_u64(length, &len) || len > rest.len)
+    const char *here = text.ptr + *at;
+    const char *const end = text.ptr + text.len;
+    const char *const first = here;
+    size_t len = 0;
+    for (; here < end && *here >= '0' && *here <= '9' && len <= text.len; here++)
+        len = len * 10 + (size_t)(*here - '0');
+    if (here == first || here == end || *here != ':' || len > (size_t)(end - here - 1))
         return false;
-    *bytes = slice_of(rest.ptr, (size_t)len);
-    *at = (size_t)(rest.ptr - text.ptr) + (size_t)len;
+    *bytes = slice_of(here + 1, len);
+    *at = (size_t)(here + 1 - text.ptr) + len;
     return true;
 }
 
@@ -220,6 +232,19 @@ static bool read_script_part(struct slice part, struct ledger_record *record)
         return part.len == 0;
     }
     return false;
+}
+
+uint32_t ledger_count(struct slice body)
+{
+    size_t at = 0;
+    struct slice part;
+    for (uint32_t count = 0;; count++) {
+        if (at >= body.len)
+            return count;
+        at++; /* the kind */
+        if (!read_netstring(body, &at, &part) || !read_netstring(body, &at, &part))
+            return count;
+    }
 }
 
 int ledger_next(struct slice body, size_t *at, struct ledger_record *record, struct err *err)

@@ -83,6 +83,8 @@ void ledger_write_continuation(struct buf *out, struct slice run);
 void ledger_write_command(struct buf *out, const struct ledger_command *command);
 void ledger_write_rejected(struct buf *out, const struct ledger_rejected *rejected);
 
+/* At least as many as ledger_next can read from an entry's body; nothing is looked at but lengths. */
+uint32_t ledger_count(struct slice body);
 /* The next record of an entry's body: 1, 0 at the end, -1 (ERR_INTERNAL naming the offset). */
 MUSTCHECK int ledger_next(struct slice body, size_t *at, struct ledger_record *record,
                           struct err *err);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "protocol/redis.h"
 #include "protocol/reply.h"
+#include "protocol/reply_arena.h"
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/dns.h>
@@ -42,6 +43,7 @@ struct link {
     enum link_state state;
     struct bufferevent *connection;
     redisReader *reader;
+    struct arena replies; /* what the reader makes */
     struct event *timer;
     int64_t timer_us; /* when it fires; 0: not armed */
     int64_t backoff_us;
@@ -222,7 +224,7 @@ static void on_readable(struct bufferevent *connection, void *context)
         if (!reply)
             return;
         bool goes_on = take_reply(link, reply);
-        freeReplyObject(reply);
+        reply_arena_reset(&link->replies);
         if (!goes_on)
             return;
     }
@@ -288,7 +290,9 @@ static bool is_numeric(const char *host)
 static void go_up(struct link *link)
 {
     link->state = LINK_CONNECTING;
-    link->reader = redisReaderCreate();
+    reply_arena_reset(
+        &link->replies); /* the last connection may have broken in the middle of one */
+    link->reader = reply_reader_new(&link->replies);
     link->connection = bufferevent_socket_new(link->base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (!link->reader || !link->connection) {
         go_down(link, "no memory");
@@ -403,6 +407,7 @@ struct link *link_new(struct event_base *base, const char *url, const struct lin
     link->events = *events;
     link->backoff_us = BACKOFF_FIRST_US;
     buf_init(&link->wire, 0);
+    arena_init(&link->replies, 0);
     link->timer = event_new(base, -1, 0, on_timer, link);
     if (!link->timer) {
         err_set(err, ERR_LIMIT, "no memory for a link to Redis");
@@ -428,6 +433,7 @@ void link_free(struct link *link)
     if (link->timer)
         event_free(link->timer);
     buf_free(&link->wire);
+    arena_free(&link->replies);
     explicit_bzero(link->address.password, sizeof(link->address.password));
     free(link);
 }

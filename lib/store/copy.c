@@ -1,49 +1,55 @@
 #include "store/copy.h"
 #include "base/utf8.h"
 #include "base/uuid7.h"
+#include <endian.h>
 #include <string.h>
 
 /* Postgres counts from 2000-01-01. */
 #define POSTGRES_EPOCH_US INT64_C(946684800000000)
 
-static void put_bytes(struct buf *out, uint64_t value, int bytes)
+static void put_2(struct buf *out, uint16_t value)
 {
-    char encoded[8];
-    for (int i = 0; i < bytes; i++)
-        encoded[i] = (char)(value >> (8 * (bytes - 1 - i)));
-    buf_append(out, encoded, (size_t)bytes);
+    value = htobe16(value);
+    buf_append(out, &value, sizeof value);
+}
+
+static void put_4(struct buf *out, uint32_t value)
+{
+    value = htobe32(value);
+    buf_append(out, &value, sizeof value);
 }
 
 void copy_begin(struct buf *out)
 {
     static const char signature[] = "PGCOPY\n\377\r\n"; /* with its NUL: 11 bytes */
     buf_append(out, signature, sizeof signature);
-    put_bytes(out, 0, 4); /* flags */
-    put_bytes(out, 0, 4); /* header extension */
+    put_4(out, 0); /* flags */
+    put_4(out, 0); /* header extension */
 }
 
-void copy_row(struct buf *out, int16_t columns) { put_bytes(out, (uint16_t)columns, 2); }
+void copy_row(struct buf *out, int16_t columns) { put_2(out, (uint16_t)columns); }
 
-void copy_end(struct buf *out) { put_bytes(out, UINT16_MAX, 2); }
+void copy_end(struct buf *out) { put_2(out, UINT16_MAX); }
 
-void copy_null(struct buf *out) { put_bytes(out, UINT32_MAX, 4); }
+void copy_null(struct buf *out) { put_4(out, UINT32_MAX); }
 
 void copy_bool(struct buf *out, bool value)
 {
-    put_bytes(out, 1, 4);
-    put_bytes(out, value, 1);
+    const char bytes[] = {0, 0, 0, 1, value};
+    buf_append(out, bytes, sizeof bytes);
 }
 
 void copy_int4(struct buf *out, int32_t value)
 {
-    put_bytes(out, 4, 4);
-    put_bytes(out, (uint32_t)value, 4);
+    const uint32_t words[] = {htobe32(4), htobe32((uint32_t)value)};
+    buf_append(out, words, sizeof words);
 }
 
 void copy_int8(struct buf *out, int64_t value)
 {
-    put_bytes(out, 8, 4);
-    put_bytes(out, (uint64_t)value, 8);
+    const uint64_t bits = (uint64_t)value;
+    const uint32_t words[] = {htobe32(8), htobe32((uint32_t)(bits >> 32)), htobe32((uint32_t)bits)};
+    buf_append(out, words, sizeof words);
 }
 
 void copy_time(struct buf *out, int64_t wall_us)
@@ -54,14 +60,30 @@ void copy_time(struct buf *out, int64_t wall_us)
         copy_int8(out, wall_us - POSTGRES_EPOCH_US);
 }
 
+/* How many bytes from `at` on are ASCII other than NUL, in whole words. */
+static size_t plain_bytes(struct slice text, size_t at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    const size_t first = at;
+    for (; text.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text.ptr + at, sizeof word);
+        /* A byte of 0 borrows into its top bit. */
+        if (((word - ones) | word) & tops)
+            break;
+    }
+    return at - first;
+}
+
 /* Appends text piece by piece; the length is the same with or without replacements. */
 static void put_text(struct buf *out, struct slice text)
 {
     size_t good = 0; /* begin of what is not yet written */
-    for (size_t i = 0; i < text.len;) {
+    for (size_t i = plain_bytes(text, 0); i < text.len;) {
         size_t step = text.ptr[i] == '\0' ? 0 : utf8_sequence(text.ptr + i, text.len - i);
         if (step > 0) {
             i += step;
+            i += plain_bytes(text, i);
             continue;
         }
         buf_append(out, text.ptr + good, i - good);
@@ -77,7 +99,7 @@ void copy_text(struct buf *out, struct slice text)
         copy_null(out);
         return;
     }
-    put_bytes(out, text.len, 4);
+    put_4(out, (uint32_t)text.len);
     put_text(out, text);
 }
 
@@ -88,7 +110,7 @@ void copy_uuid(struct buf *out, struct slice text)
         copy_null(out);
         return;
     }
-    put_bytes(out, sizeof uuid.bytes, 4);
+    put_4(out, sizeof uuid.bytes);
     buf_append(out, uuid.bytes, sizeof uuid.bytes);
 }
 

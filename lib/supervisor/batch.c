@@ -198,59 +198,54 @@ static int take_partitions(struct supervisor *s, struct err *err)
 
 /* --- records --- */
 
-static int count_records(struct supervisor *s, uint32_t *count)
+/* The records of one entry behind those that are there; -1 (err) when it cannot be read. */
+static int take_entry(struct batch *batch, uint32_t index, struct err *err)
 {
-    struct batch *batch = &s->batch;
-    uint32_t kept = 0;
-    int32_t broken_slot = -1; /* entries of a slot are neighbours */
-    *count = 0;
-    for (uint32_t i = 0; i < batch->entry_count; i++) {
+    const struct slice body = batch->entries[index].body;
+    const uint32_t first = batch->record_count;
+    size_t at = 0;
+    int more;
+    for (;;) {
         struct ledger_record record;
-        struct err err = ERR_INIT;
-        size_t at = 0;
-        uint32_t records = 0;
-        int more;
-        if (batch->entries[i].slot == broken_slot)
-            continue;
-        while ((more = ledger_next(batch->entries[i].body, &at, &record, &err)) > 0)
-            records++;
-        if (more < 0) {
-            broken_slot = batch->entries[i].slot;
-            partition_alarm(s, &s->partitions[broken_slot],
-                            "the ledger has an entry that cannot be read: archiving of this "
-                            "partition stops there",
-                            err.message);
-            continue;
-        }
-        *count += records;
-        batch->entries[kept++] = batch->entries[i];
+        more = ledger_next(body, &at, &record, err);
+        if (more <= 0)
+            break;
+        batch->records[batch->record_count] = (struct record){
+            .entry = index, .ordinal = batch->record_count - first, .ledger = record};
+        batch->record_count++;
     }
-    batch->entry_count = kept;
-    return 0;
+    if (more < 0)
+        batch->record_count = first;
+    return more;
 }
 
 static int take_records(struct supervisor *s, struct err *err)
 {
     struct batch *batch = &s->batch;
-    uint32_t count;
-    if (count_records(s, &count) != 0)
-        return -1;
-    batch->records = arena_array(&batch->arena, count ? count : 1, sizeof *batch->records);
+    uint32_t count = 0, kept = 0;
+    int32_t broken_slot = -1; /* entries of a slot are neighbours */
+    for (uint32_t i = 0; i < batch->entry_count; i++)
+        count += ledger_count(batch->entries[i].body);
+    batch->records = arena_alloc(&batch->arena, (count ? count : 1) * sizeof *batch->records);
     batch->touched = arena_array(&batch->arena, count ? count : 1, sizeof(struct run *));
     if (!batch->records || !batch->touched)
         return err_set(err, ERR_LIMIT, "no memory for %u ledger records", count);
     for (uint32_t i = 0; i < batch->entry_count; i++) {
-        size_t at = 0;
-        uint32_t ordinal = 0;
-        struct record *record = &batch->records[batch->record_count];
-        while (ledger_next(batch->entries[i].body, &at, &record->ledger, err) > 0) {
-            record->entry = i;
-            record->ordinal = ordinal++;
-            record = &batch->records[++batch->record_count];
-            if (batch->record_count == count)
-                break;
+        struct err why = ERR_INIT;
+        if (batch->entries[i].slot == broken_slot)
+            continue;
+        batch->entries[kept] = batch->entries[i];
+        if (take_entry(batch, kept, &why) == 0) {
+            kept++;
+            continue;
         }
+        broken_slot = batch->entries[i].slot;
+        partition_alarm(s, &s->partitions[broken_slot],
+                        "the ledger has an entry that cannot be read: archiving of this "
+                        "partition stops there",
+                        why.message);
     }
+    batch->entry_count = kept;
     return 0;
 }
 

@@ -173,10 +173,11 @@ int runs_of_batch(struct supervisor *s, struct err *err)
         record->run = NULL;
         if (!id.ptr)
             continue;
-        if (!good_id(id))
-            return err_set(err, ERR_INTERNAL, "a ledger record names a run '%.*s'", SLICE_ARG(id));
         record->run = runs_get(&s->runs, id);
         if (!record->run) {
+            if (!good_id(id))
+                return err_set(err, ERR_INTERNAL, "a ledger record names a run '%.*s'",
+                               SLICE_ARG(id));
             record->run = add_run(s, id, err);
             if (!record->run)
                 return -1;

@@ -7,21 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct slice run_identity(struct token *token, bool failed)
+/* `node|scope|attempt|` and `generation|` begin the live field, where none of them has a bar. */
+struct slice run_identity(const struct token *token, bool failed)
 {
-    struct buf text;
-    struct slice kept = SLICE_NONE;
-    buf_init(&text, 4096 + token->scope.len);
-    buf_slice_append(&text, token->node);
-    buf_char(&text, '|');
-    buf_slice_append(&text, token->scope);
-    buf_printf(&text, "|%u|", token->attempt);
-    if (failed)
-        buf_printf(&text, "%u|", token->generation);
-    if (buf_ok(&text))
-        kept = arena_copy(&token->arena, buf_slice(&text));
-    buf_free(&text);
-    return kept;
+    const char *at = token->live.ptr, *const end = at + token->live.len;
+    for (int bars = failed ? 4 : 3; bars > 0 && at; bars--) {
+        at = memchr(at, '|', (size_t)(end - at));
+        at = at ? at + 1 : NULL;
+    }
+    return at ? slice_of(token->live.ptr, (size_t)(at - token->live.ptr)) : SLICE_NONE;
 }
 
 struct slice run_keep_scratch(struct run *run)

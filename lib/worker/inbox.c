@@ -23,6 +23,7 @@ struct inbox *inbox_new(struct worker *worker)
     if (!inbox)
         return NULL;
     inbox->worker = worker;
+    recent_init(&inbox->done_ids);
     inbox->recover = true; /* what an earlier process of this name left */
     arena_init(&inbox->takeover, INBOX_TAKEOVER_BYTES);
     return inbox;
@@ -59,11 +60,11 @@ static void wait_ms(struct item *item, int64_t ms)
 static void finish(struct item *item)
 {
     struct inbox *inbox = item->inbox;
-    struct done *done = &inbox->done[inbox->done_at++ % INBOX_DONE_MAX];
-    const size_t len = item->request.entry_id.len < INBOX_ID_BYTES ? item->request.entry_id.len : 0;
-    *done = (struct done){.doubted = false};
-    memcpy(done->id, item->request.entry_id.ptr, len);
-    memcpy(done->epoch, item->epoch, sizeof(done->epoch));
+    const int slot = recent_add(&inbox->done_ids, item->request.entry_id);
+    if (slot >= 0) {
+        inbox->done[slot] = (struct done){.doubted = false};
+        memcpy(inbox->done[slot].epoch, item->epoch, sizeof(item->epoch));
+    }
     item->finished = true;
 }
 

@@ -3,11 +3,11 @@
 #define TROUPE_WORKER_INBOX_ITEM_H
 
 #include "base/sha256.h"
+#include "worker/recent.h"
 #include "worker/request.h"
 #include "worker/state.h"
 
 #define INBOX_ITEMS_MAX 64
-#define INBOX_DONE_MAX 4096
 #define INBOX_ID_BYTES 44
 #define INBOX_EPOCH_BYTES 24
 #define INBOX_TAKEOVER_BYTES (1u << 20)
@@ -29,10 +29,9 @@ struct item {
     char epoch[INBOX_EPOCH_BYTES]; /* by which its run is named; "": not named yet */
 };
 
-/* What we did and nobody acknowledged yet. */
+/* Of what was done; its slot is that of the id. */
 struct done {
-    char id[INBOX_ID_BYTES];
-    char epoch[INBOX_EPOCH_BYTES];
+    char epoch[INBOX_EPOCH_BYTES]; /* by which its run is named */
     bool doubted; /* Redis may have lost it since: to be done again, under the same name */
 };
 
@@ -61,8 +60,8 @@ struct inbox {
     } * candidates;
     uint32_t candidate_count;
 
-    struct done done[INBOX_DONE_MAX]; /* a ring */
-    uint32_t done_at;
+    struct recent done_ids; /* what we did, and nobody may have acknowledged yet */
+    struct done done[RECENT_MAX];
 };
 
 /* In hand, or done by us lately and not doubted. */

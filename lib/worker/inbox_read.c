@@ -24,19 +24,10 @@ enum {
     TAKEOVER_COUNT = 64,
 };
 
-static uint32_t done_count(const struct inbox *inbox)
-{
-    return inbox->done_at < INBOX_DONE_MAX ? inbox->done_at : INBOX_DONE_MAX;
-}
-
 const struct done *inbox_done(const struct inbox *inbox, struct slice entry_id)
 {
-    const struct done *found = NULL;
-    for (uint32_t i = 0; i < done_count(inbox) && (!found || found->doubted); i++) {
-        if (slice_eq_str(entry_id, inbox->done[i].id))
-            found = &inbox->done[i];
-    }
-    return found;
+    const int slot = recent_find(&inbox->done_ids, entry_id);
+    return slot < 0 ? NULL : &inbox->done[slot];
 }
 
 bool inbox_knows(const struct inbox *inbox, struct slice entry_id)
@@ -51,7 +42,7 @@ bool inbox_knows(const struct inbox *inbox, struct slice entry_id)
 
 void inbox_doubt(struct inbox *inbox)
 {
-    for (uint32_t i = 0; i < done_count(inbox); i++)
+    for (uint32_t i = 0; i < RECENT_MAX; i++)
         inbox->done[i].doubted = true;
     inbox_recover(inbox);
 }

@@ -29,8 +29,8 @@ static inline bool is_continuation(const struct token *token)
     return slice_eq_str(token->node, "c");
 }
 
-/* What settle compares; `failed`: with the generation. ptr NULL without memory. */
-struct slice run_identity(struct token *token, bool failed);
+/* What settle compares, a part of token->live; `failed`: with the generation. */
+struct slice run_identity(const struct token *token, bool failed);
 /* Takes what is in the scratch buffer into the token's arena. ptr NULL when it does not fit. */
 struct slice run_keep_scratch(struct run *run);
 /* The run's failure, that nobody handles, becomes the token's result: the run ends. */

@@ -66,15 +66,10 @@ static int copy_texts(struct token *token, const struct claim *claim)
     const struct {
         struct slice from, *to;
     } texts[] = {
-        {claim->entry_id, &token->entry_id},
-        {claim->run, &token->run},
-        {claim->number, &token->number},
-        {claim->live, &token->live},
-        {claim->incarnation, &token->incarnation},
-        {claim->digest, &token->digest},
+        {claim->entry_id, &token->entry_id},       {claim->run, &token->run},
+        {claim->number, &token->number},           {claim->live, &token->live},
+        {claim->incarnation, &token->incarnation}, {claim->digest, &token->digest},
         {claim->wanted, &token->wanted},
-        {claim->node, &token->node},
-        {claim->scope, &token->scope},
     };
     size_t total = 0;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -88,6 +83,10 @@ static int copy_texts(struct token *token, const struct claim *claim)
         *texts[i].to = slice_of(at, texts[i].from.len);
         at += texts[i].from.len;
     }
+    /* These are parts of the live field. */
+    const char *live = token->live.ptr;
+    token->node = slice_of(live + (claim->node.ptr - claim->live.ptr), claim->node.len);
+    token->scope = slice_of(live + (claim->scope.ptr - claim->live.ptr), claim->scope.len);
     return 0;
 }
 

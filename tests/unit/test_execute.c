@@ -71,17 +71,20 @@ static struct token *make(const struct given *given)
 {
     redisReply replies[6];
     redisReply *values[6];
+    char live[64];
+    (void)snprintf(live, sizeof(live), "%s||1|%u|%u|%c", given->node, given->generation,
+                   given->deliveries, given->state ? given->state : 'q');
     struct claim claim = {.queue = 1,
                           .entry_id = SLICE("5-0"),
                           .run = SLICE("r1"),
                           .number = SLICE("7"),
-                          .live = SLICE("x"),
+                          .live = slice_str(live),
                           .incarnation = SLICE("1"),
                           .digest = SLICE("d"),
                           .wanted = slice_str(given->wanted),
                           .values = values,
-                          .node = slice_str(given->node),
-                          .scope = SLICE(""),
+                          .node = slice_of(live, strlen(given->node)),
+                          .scope = slice_of(live + strlen(given->node) + 1, 0),
                           .attempt = 1,
                           .generation = given->generation,
                           .deliveries = given->deliveries,

@@ -195,7 +195,9 @@ static void test_the_small_ones(void **state UNUSED)
             continue;
         assert_int_equal(at, ends[whole]);
         assert_int_equal(result, len == ends[whole] ? 0 : -1);
+        assert_int_equal(ledger_count(slice_of(body.data, len)), whole);
     }
+    assert_int_equal(ledger_count(buf_slice(&body)), 4);
     buf_free(&part);
     buf_free(&body);
 }
