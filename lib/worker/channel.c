@@ -195,9 +195,10 @@ static bool is_held(struct channel *channel, const struct claim *claim)
         struct token *token = token_list_find(lists[i], claim->queue, claim->entry_id);
         if (!token)
             continue;
-        if (slice_eq(token->live, claim->live))
+        if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live))
             return true;
-        /* Taken over meanwhile, and back: what we had is of an older generation. */
+        /* Taken over meanwhile, and back: what we had is of an older generation. Or it is settled, and
+         * its entry stands for the next one. */
         token_list_remove(lists[i], token);
         token_free(&channel->worker->pool, token);
         return false;

@@ -19,24 +19,25 @@ EPISODES = 25  # of a world
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 FIRST = int(os.environ.get("SCHEDULES_SEED", "1"))
 FLOWS_FROM = int(os.environ.get("SCHEDULES_FLOWS", FIRST))
-FLOWS = 60
+FLOWS = 120
 PROCESSES = 2
 # Worlds in which something was found, with the first seed of their flows and how many these were.
 REGRESSIONS = [
     (17, 0, 40),  # a commit's answer was lost: its requests were never acknowledged
     (3114, 3000, 60),  # a producer was first: the inbox never had a group
+    (7011, 7000, 60),  # two tokens that looked alike had one entry in turn: the second was taken for the first
     (1061, 1000, 60),  # the bell brought a token while a hello's answer was on its way: nobody had it
 ]
 
 # Of as many schedules as CI plays, each of these occurs. One that did not is nothing shown.
-MUST = """settled ok,settled stale,settled held,settled gone,settled load,failures refused: stale,settle session,
+MUST = """settled ok,settled stale,settled gone,settled load,failures refused: stale,settle session,
 hello gave tokens back,reclaim took tokens over,start started,start exists,start ended,joins fired,joins skipped,
 continuations resumed,attempts that failed and were retried,records of delays,cancels that took effect,
 operation b,operation d,operation e,operation f,operation p,operation s,operation t,
 kills of a worker,pauses of a worker,workers ended in order,replies to a worker lost,replies lost,requests lost,
 requests timed out,requests executed twice,late settle,late start,late hello,late beat,late fire,
 kills of a supervisor,pauses of a supervisor,supervisors' requests lost,supervisors' replies lost,
-commits whose answer was lost,answers of Postgres lost,waits for somebody's lock,script flushes,scripts sent again,
+commits whose answer was lost,answers of Postgres lost,script flushes,scripts sent again,
 all stood still past their leases,leave left,leave pending,requests sent twice by their producer"""
 # In the flows' own words, told by the interpreter.
 FEATURES = ["any with late ones", "count with late ones", "count unsatisfied", "each fired", "iteration", "goto",
