@@ -182,20 +182,25 @@ integration:
 	@scripts/install-deps --check build run test
 	@+$(RUN_TESTS) integration
 
-# Longer than a test may take: tests/lab, against the same build as the tests. LAB_SEED=N repeats a round.
+# Longer than a test may take. LAB="--seed N --only WORD" says which and how (tests/lab/run).
 HOURS ?= 8
-CHAOS = TROUPE_BIN_DIR=$(if $(filter build,$(BUILD)),$(CURDIR),$(BUILD))/$(BIN_$(TEST_MODE)) \
-        $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/lab/test_chaos.py
-.PHONY: lab lab-short lab-programs
-lab-programs:
+LAB ?=
+.PHONY: lab lab-short lab-chaos
+lab-short:
+	@scripts/install-deps build run test model fuzz
+	@$(PYTHON) -B tests/lab/run --minutes 29 $(LAB)
+
+lab:
+	@scripts/install-deps build run test model fuzz
+	@$(PYTHON) -B tests/lab/run --hours $(HOURS) $(LAB)
+
+# Random flows while everything is killed, against the same build as the tests. LAB_SEED=N LAB_RUNS=N
+# LAB_ROUNDS=N LAB_HOURS=N: see tests/lab/test_chaos.py.
+lab-chaos:
 	@scripts/install-deps --check build run test
 	@+$(MAKE) --no-print-directory MODE=$(TEST_MODE) all
-
-lab-short: lab-programs
-	@LAB_RUNS=$${LAB_RUNS:-1000} LAB_ROUNDS=$${LAB_ROUNDS:-6} $(CHAOS)
-
-lab: lab-programs
-	@LAB_RUNS=$${LAB_RUNS:-5000} LAB_HOURS=$(HOURS) $(CHAOS)
+	@TROUPE_BIN_DIR=$(if $(filter build,$(BUILD)),$(CURDIR),$(BUILD))/$(BIN_$(TEST_MODE)) \
+	    $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short tests/lab/test_chaos.py
 
 # --- Schedules -----------------------------------------------------------------------------------
 
@@ -305,13 +310,11 @@ counts-record: counts-programs
 # --- Laboratory ----------------------------------------------------------------------------------
 
 # What takes long, with the release build and the fixtures of the integration tests.
-LAB := TROUPE_BIN_DIR=$(abspath $(BIN)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest \
-       -p no:cacheprovider -q -s --tb=short
-
 .PHONY: lab-memory
 lab-memory: all
 	@scripts/install-deps --check run test
-	@$(LAB) tests/lab/test_memory.py
+	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B -m pytest -p no:cacheprovider -q -s --tb=short \
+	    tests/lab/test_memory.py
 
 # --- The model of the token protocol ----------------------------------------------------------------
 
@@ -346,8 +349,9 @@ help:
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'
 	@echo 'make integration [TEST=word]          tests against real servers'
-	@echo 'make lab-short         random flows while everything is killed, for some ten minutes'
-	@echo 'make lab [HOURS=8]     the same with 5,000 runs a round, until the time is up'
+	@echo 'make lab [HOURS=8]     model, schedules, kills, chaos, mutants, fuzzers, memory, until the time is up'
+	@echo 'make lab-short         the same within 30 minutes'
+	@echo 'make lab-chaos [LAB_RUNS=1000]        random flows while everything is killed'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make model [TEST=word] searches the model of the token protocol, and for seeded mistakes'

@@ -11,7 +11,7 @@ import random
 import time
 import uuid
 
-from flow_interpreter import Mismatch, Replay
+from flow_interpreter import Replay
 from flow_random import HOUR_MS, RandomFlow
 from load import PARTITIONS, check_record, check_redis_is_empty
 from resp_proxy import RespProxy
@@ -422,9 +422,10 @@ class Chaos:
                             decisions.get(run.id, {}), losses=True)
             try:
                 seen.update(replay.check())
-            except Mismatch as e:
-                wrong.append("run %s of random-%d, input %s: %s\n%s" % (
-                    run.id, run.flow.seed, json.dumps(run.input), e, json.dumps(run.flow.definition)))
+            except Exception as e:  # a stumble of the interpreter's must not hide which run it was
+                wrong.append("run %s of random-%d, input %s: %s: %s\n%s\n%s" % (
+                    run.id, run.flow.seed, json.dumps(run.input), type(e).__name__, e,
+                    json.dumps(run.flow.definition), rows.get(run.id)))
         assert not wrong, "%d of %d runs are not what they should be; the shortest: %s" % (
             len(wrong), len(self.runs), min(wrong, key=len))
         check_record(self.stack)

@@ -258,7 +258,9 @@ class Replay:
                 return None
             base += (("L", loop, self.last[loop, base]),)
         found = self.done.get((name, base))
-        return found if found and found.status != "skipped" else None
+        if not found or found.status == "skipped" or (found.status == "failed" and found.output is None):
+            return None  # what failed without anybody to go on ended the run: nobody has read of it
+        return found
 
     def regions(self, name):
         """("E", join, pred) of every each join behind which a node stands, with any of its edges."""

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import load
-from resp_proxy import RespProxy
+from resp_proxy import KINDS, RespProxy
 from test_end_to_end import HELLO
 
 
@@ -56,4 +56,73 @@ def test_what_follows_a_commit_is_lost_with_the_scripts(stack, proxy):
     stack.wait_until(lambda: completed(stack) == 101, what="all of them in the record")
     load.check_redis_is_empty(stack)
     assert proxy.counts["drop forget"] == 1, "nothing was lost"
+    load.check_record(stack)
+
+
+def owned_by_one(stack):
+    """The fence of the partitions if one supervisor owns them all, and may still."""
+    rows = stack.sql("select min(fence), max(fence), count(distinct owner), bool_and(lease_until > "
+                     "clock_timestamp()) from partition_state having count(*) = count(owner)")
+    return rows and rows[0][2:] == (1, True) and rows[0][0] == rows[0][1] and rows[0][0]
+
+
+def test_who_has_a_partition_again_repeats_what_the_owner_between_left(stack, proxy):
+    """Owner, other owner, first owner again: what it knew of the partition does not hold any more, although it
+    never heard of the other one, who committed the end of a run and died before it was forgotten."""
+    stack.migrate()
+    first = stack.start_supervisor(TROUPE_LEASE="1s")
+    stack.start_worker()
+    stack.deploy(HELLO)
+    submit(stack, 1)
+    stack.wait_until(lambda: completed(stack) == 1 and load.redis_is_empty(stack))
+    fence = stack.wait_until(lambda: owned_by_one(stack), what="a first owner")
+    first.pause()
+    between = stack.start_supervisor(TROUPE_LEASE="1s", TROUPE_REDIS_URL=proxy.url)
+    stack.wait_until(lambda: owned_by_one(stack) == fence + 1, what="a second owner")
+    submit(stack, 1)
+    stack.wait_until(lambda: completed(stack) == 2 and load.redis_is_empty(stack))
+    for _ in range(1000):  # however often it tries
+        proxy.order("drop", "forget")
+    submit(stack, 1)
+    stack.wait_until(lambda: completed(stack) == 3 and proxy.counts["drop forget"] > 0, what="a commit of its")
+    between.kill()
+    assert in_redis(stack, "c"), "it was forgotten: nothing to repeat"
+    lapsed = "select bool_and(lease_until < clock_timestamp()) from partition_state"
+    stack.wait_until(lambda: stack.sql(lapsed) == [(True,)], what="the end of its lease")
+    first.unpause()
+    stack.wait_until(lambda: owned_by_one(stack) == fence + 2, what="the first owner again")
+    load.check_redis_is_empty(stack)
+    load.check_record(stack)
+
+
+# --- Each kind of loss alone: no other fault comes later and mends it by the way ---
+
+SLOW = {"metadata": {"name": "slow"},
+        "nodes": [{"id": "a", "type": "noop"}, {"id": "b", "type": "delay", "config": {"ms": 2}},
+                  {"id": "c", "type": "noop"}],
+        "edges": [{"from": "a", "to": "b"}, {"from": "b", "to": "c"}, {"from": "a", "to": "c"}]}
+TARGETS = ["settle", "start", "XREADGROUP", "fire", "forget", "XTRIM"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_message_of_each_kind_is_lost(stack, proxy, kind):
+    stack.migrate()
+    stack.start_supervisor(TROUPE_REDIS_URL=proxy.url)
+    # Its lease is long: what it forgets nobody takes over in time.
+    stack.start_worker(TROUPE_REDIS_URL=proxy.url, TROUPE_LEASE="60s")
+    stack.deploy(SLOW)
+    client, count = stack.redis_client(), 0
+    for target in TARGETS:
+        before = proxy.counts["%s %s" % (kind, target)]
+        proxy.order(kind, target)
+        for _ in range(20):
+            client.xadd("troupe:runs", {"workflow": "slow", "input": "1"})
+            count += 1
+            stack.wait_until(lambda: completed(stack) == count, 15, "run %d, after a %s of %s" % (
+                count, kind, target))
+            if proxy.counts["%s %s" % (kind, target)] > before:
+                break
+        else:
+            raise AssertionError("no %s was met" % target)
+    load.check_redis_is_empty(stack)
     load.check_record(stack)

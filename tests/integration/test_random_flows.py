@@ -12,7 +12,7 @@ import pytest
 
 from flow_interpreter import Mismatch, Replay
 from flow_random import HOUR_MS, RandomFlow
-from load import check_record
+from load import check_record, check_redis_is_empty
 
 FIRST, COUNT = map(int, os.environ.get("RANDOM_FLOWS", "0:500").split(":"))
 RUNS_EACH = 2
@@ -138,3 +138,4 @@ def test_random_flows(stack):
         missing = [what for what in FEATURES if not seen.get(what)]
         assert not missing, "never occurred, so nothing was shown of it: %s" % missing
     check_record(stack)
+    check_redis_is_empty(stack)

@@ -61,6 +61,23 @@ def test_the_next_attempt_after_a_pause(part):
     part.check([run])
 
 
+def test_who_parks_late_leaves_the_takers_entry(part):
+    """The model found it: the whole live field is another one, since a taker has the token; the entry is its."""
+    run = begin(part)
+    a, sa = worker(part, "a")
+    claim = one(part, a, sa)
+    part.lapse("a")
+    b, sb = worker(part, "b")
+    again, = part.reclaim(b, sb, "a")
+    before = part.dump()
+    late = Settle(claim, [("p", FAR, "2,0,,in;")], identity=claim.live)
+    assert part.settle(a, sa, [late])[0] == ["stale"]
+    assert part.dump() == before
+    assert [p["consumer"] for p in part.pending("default")] == ["b"]
+    assert part.settle(b, sb, [Settle(again)])[0] == ["ok"]
+    part.check([run])
+
+
 def test_the_next_attempt_at_once(part):
     run = begin(part)
     w, s = worker(part)

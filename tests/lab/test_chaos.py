@@ -1,4 +1,4 @@
-"""Random flows while everything dies: `make lab-short`, `make lab HOURS=8`.
+"""Random flows while everything dies: `make lab-chaos`, a part of `make lab`.
 
     LAB_RUNS    runs per round (default 1,000), of 500 definitions at most
     LAB_ROUNDS  rounds with new seeds (default 1)
@@ -38,7 +38,7 @@ def test_random_flows_under_faults(redis_server, postgres_server):
         try:
             total += chaos(stack, seed, MUST_LONG, runs=RUNS, flows=min(RUNS, 500), weight=max(1, RUNS / 1000))
         except BaseException:
-            print("\nit failed: LAB_SEED=%d LAB_RUNS=%d LAB_ROUNDS=1 make lab-short" % (seed, RUNS))
+            print("\nit failed: LAB_SEED=%d LAB_RUNS=%d LAB_ROUNDS=1 make lab-chaos" % (seed, RUNS))
             for name, text in stack.logs():
                 print("--- log of %s\n%s" % (name, text[-20000:]))
             raise
