@@ -18,12 +18,14 @@ local function stands_for(run, id)
     end
 end
 
--- The draft's token is settled: does its entry go on with one of those that it emitted?
-local function hand_on(queue, index, id)
+-- The draft's token is settled: does its entry go on with one of those that it emitted? Not when somebody
+-- has taken it over: then the entry is pending for another than the caller.
+local function hand_on(queue, index, id, live)
     local name = 'e' .. id
     local number, times = stands_for(draft.run, id)
     times = tonumber(times or 0) + 1
-    for i = draft.emitted_before + 1, kept_count < keep and times <= HANDOVERS_MOST and emitted_count or 0 do
+    local may = kept_count < keep and times <= HANDOVERS_MOST and match(live, '|0|%d+|%a$')
+    for i = draft.emitted_before + 1, may and emitted_count or 0 do
         local token = emitted[i]
         if token[2] == queue and token[6] == 'q' then
             token[7], token[8] = id, index

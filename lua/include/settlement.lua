@@ -130,7 +130,7 @@ local function settle_live(run, i, node, scope, live, has_generation)
     if run.status ~= 'r' then
         draft.counter = 0
     elseif plan == 'plan' then
-        leaves = not hand_on(queue_names[ARGV[i + 4]], ARGV[i + 4], ARGV[i + 5])
+        leaves = not hand_on(queue_names[ARGV[i + 4]], ARGV[i + 4], ARGV[i + 5], live)
     elseif stands_for(run, ARGV[i + 5]) then
         draft.changes['e' .. ARGV[i + 5]] = false
     end

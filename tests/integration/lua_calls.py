@@ -147,8 +147,9 @@ class Partition:
                                                *self.named_queues(queues))
         return session, following, [Claim(c) for c in claims]
 
-    def settle(self, consumer, session, tokens=(), want=0, budget=512, adopt=(), queues=None):
+    def settle(self, consumer, session, tokens=(), want=0, budget=512, adopt=(), queues=None, keep=0):
         flat = [x for t in tokens for x in t.flat()]
+        want = "%d,%d" % (want, keep) if keep else want
         results, claims = self.call(
             "settle", consumer, session, budget, want, *self.named_queues(queues), len(adopt),
             *[x for a in adopt for x in a], len(tokens), *flat)
@@ -265,10 +266,27 @@ class Partition:
         timers = set(next(replies))
         sums, events = self._check_ledger(next(replies), next(replies))
         hashes = {run: next(replies) for run in runs}
+        self._move_places(hashes, places)
         for run, fields in hashes.items():
             if fields:
                 self._check_run(run, fields, places, timers, sums.get(run, 0), events.get(run, 0))
         return hashes
+
+    @staticmethod
+    def _move_places(hashes, places):
+        """Entries that were handed on stand for the token that their run names, and are pending."""
+        at = {place[1]: run_and_number for run_and_number, found in places.items() for place in found}
+        for run, fields in hashes.items():
+            if not fields or not fields["h"].startswith("r"):
+                continue
+            for field, value in fields.items():
+                if not re.match(r"^e\d+-\d+$", field):
+                    continue
+                assert field[1:] in at, "%s: %s=%s, and no such entry" % (run, field, value)
+                before = at[field[1:]]
+                place = next(p for p in places[before] if p[1] == field[1:])
+                places[before].remove(place)
+                places.setdefault((run, int(value.split("|")[0])), []).append(place)
 
     @staticmethod
     def _check_queue(queue, group, pending, entries, places):

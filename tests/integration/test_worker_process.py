@@ -22,8 +22,12 @@ def test_draining_finishes_what_is_held_and_leaves(fleet):
     wait_until(lambda: any(fleet.executions(run) for run in runs))
     assert worker.terminate() == 0
     for part in fleet.parts:
-        assert part.client.xpending(part.key("q:default"), "fleet")["pending"] == 0
-        assert part.client.hlen(part.key("workers")) == 0
+        pending, workers = part.pending("default"), part.client.hgetall(part.key("workers"))
+        if pending:  # the bell's read got it at the last moment: handed over, its lease is no more
+            assert "left tokens to the others" in worker.output()
+            assert len(pending) == 1 and [v.split("|")[1] for v in workers.values()] == ["0"]
+        else:
+            assert workers == {}
     fleet.worker()
     for run in runs:
         fleet.wait_for(run, timeout_s=60)
