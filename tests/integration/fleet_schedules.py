@@ -45,8 +45,9 @@ class VirtualTime:
         os.chmod(self.preload, 0o755)
         env = dict(os.environ, LD_PRELOAD=self.preload, SCHEDULE_CLOCK=self.clock)
         self.socket = os.path.join(self.dir, "redis.sock")
+        # Its allocator's thread would wait by a clock that stands still, and never stop waking.
         self.redis = Process("redis", ["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "",
-                                       "--appendonly", "no", "--dir", self.dir],
+                                       "--appendonly", "no", "--dir", self.dir, "--jemalloc-bg-thread", "no"],
                              os.path.join(self.dir, "redis.log"), env=env)
         self.postgres = PostgresServer(env=env)
         wait_until(self.answers, what="an answer from Redis")

@@ -4,7 +4,7 @@
 
 An episode is a schedule: one to four runs of random definitions on a fleet, up to ten faults between any two
 commands, the invariants checked behind every call of a script. EPISODES of them follow one another in a world, which
-its seed decides. A failure names seed and episode; `make schedules SEED=n SCHEDULES=25 TRACE=1` plays it again and
+its seed decides. A failure names seed and episode; `make schedules SEED=n SCHEDULES=50 TRACE=1` plays it again and
 shows every command. The definitions are those of SEED's range: give the range's first seed as FLOWS.
 """
 import collections
@@ -15,20 +15,12 @@ import pytest
 
 from fleet_schedules import Play, flows_without_jq
 
-EPISODES = 25  # of a world
-SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+EPISODES = 50  # of a world
+SCHEDULES = int(os.environ.get("SCHEDULES", "3000"))
 FIRST = int(os.environ.get("SCHEDULES_SEED", "1"))
 FLOWS_FROM = int(os.environ.get("SCHEDULES_FLOWS", FIRST))
-FLOWS = 120
+FLOWS = 24
 PROCESSES = 2
-# Worlds in which something was found, with the first seed of their flows and how many these were.
-REGRESSIONS = [
-    (17, 0, 40),  # a commit's answer was lost: its requests were never acknowledged
-    (3114, 3000, 60),  # a producer was first: the inbox never had a group
-    (7011, 7000, 60),  # two tokens that looked alike had one entry in turn: the second was taken for the first
-    (1061, 1000, 60),  # the bell brought a token while a hello's answer was on its way: nobody had it
-]
-
 # Of as many schedules as CI plays, each of these occurs. One that did not is nothing shown.
 MUST = """settled ok,settled stale,settled gone,settled load,failures refused: stale,settle session,
 hello gave tokens back,reclaim took tokens over,start started,start exists,start ended,joins fired,joins skipped,
@@ -76,13 +68,7 @@ def test_schedules_of_the_fleet():
     print("\n%d schedules from seed %d" % (happened["episodes"], FIRST))
     for what, times in sorted({**seen, **happened}.items()):
         print("%9d  %s" % (times, what))
-    if worlds >= 80:
+    if worlds >= 40:
         wanted = [what.strip() for what in MUST.replace("\n", " ").split(",")]
         missing = [what for what in wanted if not happened[what]] + [what for what in FEATURES if not seen[what]]
         assert not missing, "inconclusive: never happened: %s" % missing
-
-
-@pytest.mark.parametrize("seed,flows_from,count", REGRESSIONS)
-def test_worlds_that_failed_once(seed, flows_from, count):
-    happened, _ = play([Play(seed, 1, EPISODES, flows_without_jq(flows_from, count))])
-    assert happened["episodes"] == EPISODES, json.dumps(happened)

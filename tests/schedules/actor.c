@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum {
+    REST_MS = 400,        /* in worlds whose supervisors are slow */
     LOOK_MS = 100,        /* supervisors wait no longer than that for work, for Postgres they do */
     PATIENCE_MS = 3,      /* real: then Postgres may be waiting for a lock of another supervisor */
     NOTIFICATION_MS = 50, /* real */
@@ -82,7 +83,7 @@ void actor_start_supervisor(struct actor *actor)
                                                .queues = queues,
                                                .queue_count = 1,
                                                .lease_ms = OWNER_LEASE_MS,
-                                               .batch_entries = chance_of(50) ? 2 : 256,
+                                               .batch_entries = chance_of(15) ? 2 : 256,
                                                .clock = &clock_system};
     sim.newborn = actor;
     actor->stop = 0;
@@ -135,6 +136,8 @@ bool actor_can_step(struct actor *actor)
     case WANTS_TIME:
         return clock_now_us() >= actor->until_us;
     case WANTS_WORK:
+        if (clock_now_us() < actor->rests_until_us)
+            return false;
         return clock_now_us() >= actor->until_us || actor->notified ||
                (actor->awaits_lock && readable(actor->postgres_fd)) ||
                (actor->bell && bell_try(actor->bell));
@@ -148,6 +151,7 @@ static int wait_for_work(struct actor *actor, struct pollfd *fds, nfds_t count, 
 {
     int found = 0;
     actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
+    actor->rests_until_us = sim.eager ? 0 : clock_now_us() + REST_MS * INT64_C(1000);
     actor->bell = bell_of_fd(fds[0].fd);
     actor->postgres_fd = fds[count - 1].fd;
     actor_yield(actor, WANTS_WORK);
@@ -190,6 +194,7 @@ static int wait_for_postgres(struct actor *actor, struct pollfd *fds, nfds_t cou
         actor->until_us = clock_now_us() + timeout_ms * INT64_C(1000);
         actor->bell = NULL;
         actor->postgres_fd = fds[0].fd;
+        actor->rests_until_us = 0;
         actor->awaits_lock = true;
         actor_yield(actor, WANTS_WORK);
         actor->awaits_lock = false;

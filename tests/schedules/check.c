@@ -42,7 +42,7 @@ void check_answer(uint16_t partition)
         check_partition(partition);
         return;
     }
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 4)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 5)
         violated("check: %s", reply->str);
     ledger_take(partition, reply->element[1]);
     if (reply->element[0]->len > 0)
@@ -52,6 +52,7 @@ void check_answer(uint16_t partition)
         ledger_compare(slice_of(heads->element[i]->str, heads->element[i]->len),
                        slice_of(heads->element[i + 1]->str, heads->element[i + 1]->len));
     left[partition] = reply->element[3]->integer;
+    sim.arrivals += reply->element[4]->integer > 0;
     freeReplyObject(reply);
     happened("checks");
 }

@@ -1,13 +1,13 @@
 -- check: what must be true of a partition between any two calls of scripts.
 -- ARGV 1 prefix of its keys, 2 id of the last ledger entry that is known
 -- reply: what is wrong, or nothing; the ledger's entries since; run id and field h of every run; how
---        many things are left
+--        many things are left; how many entries of the queue nobody has read
 local prefix = ARGV[1]
 local queue = prefix .. 'q:default'
 local entries = redis.call('XRANGE', prefix .. 'ledger', '(' .. ARGV[2], '+')
 
 local function wrong(...)
-    return {table.concat({...}, ' '), entries, {}, 0}
+    return {table.concat({...}, ' '), entries, {}, 0, 0}
 end
 
 local heads, ready, parked, status_of = {}, {}, {}, {}
@@ -77,8 +77,16 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     end
 end
 
-local seen = {}
+local seen, unread = {}, 0
 if redis.call('EXISTS', queue) == 1 then
+    local group = redis.call('XINFO', 'GROUPS', queue)[1] or {}
+    local delivered = '0-0'
+    for i = 1, #group, 2 do
+        if group[i] == 'last-delivered-id' then
+            delivered = group[i + 1]
+        end
+    end
+    unread = #redis.call('XRANGE', queue, '(' .. delivered, '+')
     for _, entry in ipairs(redis.call('XRANGE', queue, '-', '+')) do
         local token = entry[2][2] .. '/' .. entry[2][4]
         if stands_for[entry[1]] then
@@ -132,4 +140,4 @@ if meta[1] and redis.call('EXISTS', prefix .. 'ledger') == 1 then
     end
     left = left + redis.call('XLEN', prefix .. 'ledger') - (newest and 1 or 0)
 end
-return {'', entries, heads, left}
+return {'', entries, heads, left, unread}

@@ -101,21 +101,22 @@ static struct asked *next_unexecuted(const struct link *link)
     return request;
 }
 
-/* A blocking read is tried again only when something has happened. */
+static bool is_over(const struct asked *read)
+{
+    return clock_now_us() >= read->sent_us + read->block_ms * 1000;
+}
+
+/* A blocking read that found nothing is tried again when something may have come. */
 static bool can_execute(const struct asked *request)
 {
-    if (request->tried == sim.calls)
-        return request->block_ms >= 0 &&
-               clock_now_us() >= request->sent_us + request->block_ms * 1000;
-    return true;
+    return request->tried != sim.arrivals || (request->block_ms >= 0 && is_over(request));
 }
 
 static void execute(struct link *link, struct asked *request)
 {
     redisReply *reply = wire_call(request);
-    request->tried = sim.calls;
-    if (reply->type == REDIS_REPLY_NIL && request->block_ms >= 0 &&
-        clock_now_us() < request->sent_us + request->block_ms * 1000) {
+    request->tried = sim.arrivals;
+    if (request->block_ms >= 0 && reply->type == REDIS_REPLY_NIL && !is_over(request)) {
         freeReplyObject(reply);
         return;
     }

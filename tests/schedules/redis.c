@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { FD_FIRST = 1000000 };
+enum { FD_FIRST = 1000000, TOGETHER_MOST = 32 };
 
 struct redis {
     struct actor *owner;
@@ -80,12 +80,10 @@ static int lost(struct redis *redis, struct err *err)
 
 /* One command when its turn has come; NULL: the connection is lost, and whether it was executed is not
  * known. Error replies are given as they are. */
-static redisReply *ask(struct redis *redis, const struct command *command, bool wait,
-                       struct err *err)
+static redisReply *ask(struct redis *redis, const struct command *command, struct err *err)
 {
     struct actor *owner = redis->owner;
-    if (wait)
-        actor_yield(owner, WANTS_REDIS);
+    actor_yield(owner, WANTS_REDIS);
     const enum misfortune misfortune = owner->misfortune;
     owner->misfortune = FINE;
     if (misfortune == LOSE_REQUEST || (owner->dying && misfortune == FINE)) {
@@ -126,7 +124,7 @@ redisReply *redis_call(struct redis *redis, const struct command *command, struc
 {
     if (redis_connect(redis, err) != 0)
         return NULL;
-    return checked(ask(redis, command, true, err), err);
+    return checked(ask(redis, command, err), err);
 }
 
 redisReply *redis_words(struct redis *redis, struct err *err, ...)
@@ -145,6 +143,22 @@ redisReply *redis_words(struct redis *redis, struct err *err, ...)
     return reply;
 }
 
+/* Commands that nobody comes between, in one round trip. How many of them. */
+static uint32_t ask_together(const struct command *commands, uint32_t count, redisReply **replies)
+{
+    uint32_t together = 0;
+    struct asked *asked[TOGETHER_MOST];
+    while (together < count && together < TOGETHER_MOST && !commands[together].is_script &&
+           (together == 0 || !chance_of(30))) {
+        asked[together] = asked_new(&commands[together]);
+        together++;
+    }
+    wire_calls(asked, together, replies);
+    for (uint32_t i = 0; i < together; i++)
+        asked_free(asked[i]);
+    return together;
+}
+
 int redis_pipeline(struct redis *redis, const struct command *commands, uint32_t count,
                    redisReply **replies, struct err *err)
 {
@@ -152,11 +166,14 @@ int redis_pipeline(struct redis *redis, const struct command *commands, uint32_t
         replies[i] = NULL;
     if (redis_connect(redis, err) != 0)
         return -1;
-    for (uint32_t i = 0; i < count; i++) {
-        /* Those of others may come between two of them. */
-        replies[i] = ask(redis, &commands[i], i == 0 || chance_of(30), err);
-        if (replies[i])
+    for (uint32_t i = 0; i < count;) {
+        /* Those of others may come before each of them. */
+        replies[i] = ask(redis, &commands[i], err);
+        if (replies[i]) {
+            i++;
+            i += ask_together(&commands[i], count - i, &replies[i]);
             continue;
+        }
         while (i-- > 0) {
             freeReplyObject(replies[i]);
             replies[i] = NULL;

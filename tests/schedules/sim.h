@@ -33,8 +33,8 @@ enum {
     WORKERS_MOST = 4,
     SUPERVISORS_MOST = 2,
     RUNS_MOST = 4, /* of an episode */
-    WORKER_LEASE_MS = 1000,
-    OWNER_LEASE_MS = 1000,
+    WORKER_LEASE_MS = 3000,
+    OWNER_LEASE_MS = 3000,
     LATE_MOST_MS = 2500, /* how late a request may come whose sender is gone */
     FAULTS_MOST = 10,
 };
@@ -87,6 +87,7 @@ struct actor {
     enum actor_wants wants;
     enum misfortune misfortune;
     int64_t until_us; /* WANTS_TIME, WANTS_WORK */
+    int64_t rests_until_us;
     struct redis *bell;
     int postgres_fd; /* WANTS_WORK, or the reply awaited behind somebody's lock */
     bool in_transaction, awaits_lock;
@@ -107,9 +108,11 @@ struct sim {
     uint64_t seed;
     uint32_t episode;
     uint32_t budget; /* operations per settle call; 0: as the worker says */
-    bool shares;     /* nobody keeps the successors of what it settles */
-    uint64_t
-        calls; /* of what may put something into a stream: a read tried before may succeed now */
+    uint32_t
+        eager; /* percent of the steps in which supervisors go on while workers can; 0: when all rest */
+    bool shares;       /* nobody keeps the successors of what it settles */
+    uint64_t calls;    /* of scripts that may have added to a ledger */
+    uint64_t arrivals; /* how often a worker's blocking read may have got something */
     bool tracing;
 };
 extern struct sim sim;
@@ -125,7 +128,7 @@ struct asked {
     struct command command; /* a copy */
     int64_t sent_us, timeout_us;
     int64_t block_ms; /* a blocking read; -1: none */
-    uint64_t tried;   /* sim.calls at the last try of a blocking read */
+    uint64_t tried;   /* sim.arrivals or sim.calls at the last try of a blocking read */
     redisReply *reply;
     void (*callback)(void *context, const redisReply *reply);
     void *context;
@@ -135,6 +138,8 @@ void asked_free(struct asked *request);
 /* Makes the call now; a blocking read does not block and may answer nil. Checks the invariants behind a
  * script. Owned. */
 redisReply *wire_call(struct asked *request);
+/* Ordinary commands that do not block, in one round trip. */
+void wire_calls(struct asked *const *asked, uint32_t count, redisReply **replies);
 redisReply *wire_words(const char *format, ...);
 
 /* --- link.c --- */

@@ -250,6 +250,21 @@ redisReply *wire_call(struct asked *request)
     return reply;
 }
 
+void wire_calls(struct asked *const *asked, uint32_t count, redisReply **replies)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct argv argv = argv_of(&asked[i]->command);
+        happened("commands");
+        if (redisAppendCommandArgv(sim.redis, argv.count, argv.words, argv.lens) != REDIS_OK)
+            violated("no memory");
+        argv_free(&argv);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (redisGetReply(sim.redis, (void **)&replies[i]) != REDIS_OK)
+            violated("Redis is gone: %s", sim.redis->errstr);
+    }
+}
+
 redisReply *wire_words(const char *format, ...)
 {
     va_list args;
