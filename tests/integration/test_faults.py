@@ -293,6 +293,26 @@ def test_servers_that_come_later(stack):
     assert shown["output"] == {"b": {"n": 2}}
 
 
+def test_a_producer_that_comes_first(stack):
+    """Its request makes the stream of requests without the group that workers read it by."""
+    stack.migrate()
+    run = str(uuid.uuid4())
+    stack.deploy(HELLO)
+    stack.redis_client().xadd("troupe:runs", {"workflow": HELLO["metadata"]["name"], "run_id": run, "input": '{"n": 1}'})
+    stack.start_supervisor()
+    stack.start_worker()
+    assert wait_for_status(stack, run, "completed")["output"] == {"b": {"n": 2}}
+
+
+def test_a_group_that_somebody_removes_is_made_again(running_stack):
+    stack, client = running_stack, running_stack.redis_client()
+    stack.deploy(HELLO)
+    client.xgroup_destroy("troupe:runs", "fleet")
+    run = str(uuid.uuid4())
+    client.xadd("troupe:runs", {"workflow": HELLO["metadata"]["name"], "run_id": run, "input": '{"n": 1}'})
+    assert wait_for_status(stack, run, "completed")["output"] == {"b": {"n": 2}}
+
+
 def test_redis_is_away_for_a_while(running_stack):
     stack = running_stack
     before = stack.run(HELLO, {"n": 1}, status=0).json["run_id"]

@@ -78,11 +78,12 @@ def run(command, tree, limit_s, env):
 class Test:
     """pytest with these arguments (paths below tests/integration), or a unit test's program."""
 
-    def __init__(self, words, limit_s=60, unit=False, programs=True, **env):
+    def __init__(self, words, limit_s=60, unit=False, programs=True, goals=(), **env):
         self.words = words
         self.limit_s = limit_s
         self.unit = unit
         self.programs = programs and not unit  # whether it needs those of bin/
+        self.goals = goals  # of make, besides
         self.env = env
 
     def command(self):
@@ -100,7 +101,7 @@ class Test:
 def environment(**more):
     """Without what make tells the makes that it calls, and without settings of the caller's."""
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith(("TROUPE_", "RANDOM_FLOWS", "MAKE", "MFLAGS", "BUILD", "MODE", "PYTEST"))}
+           if not k.startswith(("TROUPE_", "RANDOM_FLOWS", "SCHEDULES", "MAKE", "MFLAGS", "BUILD", "MODE", "PYTEST"))}
     env.update(PYTHONDONTWRITEBYTECODE="1", COLUMNS="200", **more)
     return env
 
