@@ -351,6 +351,7 @@ help:
 	@echo 'make integration [TEST=word]          tests against real servers'
 	@echo 'make lab [HOURS=8]     model, schedules, kills, chaos, mutants, fuzzers, memory, until the time is up'
 	@echo 'make lab-short         the same within 30 minutes'
+	@echo 'make schedules [SCHEDULES=20000 SEED=1]  the real worker and supervisor, in any order of commands'
 	@echo 'make lab-chaos [LAB_RUNS=1000]        random flows while everything is killed'
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'

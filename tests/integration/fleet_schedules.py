@@ -136,7 +136,13 @@ class Play:
         status = self.process.wait()
         with open(self.path("err"), "rb") as f:
             said = f.read().decode(errors="replace")
-        assert status == 0, "schedules ended with %d\n%s" % (status, said[-6000:])
+        if status != 0:
+            kept = os.path.join(tempfile.gettempdir(), "troupe-schedules-failed-%d.log" % self.process.pid)
+            with open(kept, "w", encoding="utf-8") as f:
+                f.write(said)
+            found = said.find("\nseed ") + 1
+            raise AssertionError("schedules ended with %d; all it said is in %s\n%s" % (
+                status, kept, said[max(0, found - 500):found + 3000]))
         with open(self.path("out"), "rb") as f:
             return json.loads(f.read())
 

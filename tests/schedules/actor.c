@@ -64,12 +64,17 @@ static void *live(void *context)
 
 void actor_resume(struct actor *actor)
 {
+    struct supervisor_stats stats = {0};
     (void)pthread_mutex_lock(&baton);
     actor->running = true;
     (void)pthread_cond_signal(&actor->turn);
     while (actor->running)
         (void)pthread_cond_wait(&scheduler_turn, &baton);
     (void)pthread_mutex_unlock(&baton);
+    if (actor->supervisor)
+        supervisor_stats(actor->supervisor, &stats);
+    if (stats.alarms > 0)
+        violated("%s raised an alarm", actor->name);
 }
 
 void actor_start_supervisor(struct actor *actor)

@@ -24,6 +24,8 @@ enum {
     STEP_SHORT_US = 2000,
     STEP_LONG_US = 500000, /* less than a lease: who beats keeps it */
     STEPS_BETWEEN_FAULTS = 120,
+    TRACED_MOST = 1500,
+    TRACE_BYTES = 700,
 };
 
 /* A world's time depends on its seed alone. Servers may not see time go back: later seeds are later. */
@@ -54,6 +56,11 @@ static uint32_t run_count;
 static FILE *runs_file;
 static struct store *store;
 
+/* The last ones are shown when something is wrong. */
+static char traces[TRACED_MOST][TRACE_BYTES];
+static uint64_t traced;
+static void trace_print(void);
+
 void violated(const char *format, ...)
 {
     va_list args;
@@ -67,23 +74,31 @@ void violated(const char *format, ...)
     for (uint32_t i = 0; i < run_count; i++)
         (void)fprintf(stderr, "  run %s of %s, input %s\n", runs[i].id, runs[i].flow->name,
                       runs[i].flow->inputs[runs[i].input]);
-    if (sim.tracing && sim.redis)
+    if (!sim.tracing)
+        trace_print();
+    if (sim.redis)
         check_dump();
     _Exit(1);
+}
+
+static void trace_print(void)
+{
+    for (uint64_t i = traced > TRACED_MOST ? traced - TRACED_MOST : 0; i < traced; i++)
+        (void)fprintf(stderr, "%s\n", traces[i % TRACED_MOST]);
 }
 
 void trace(const char *format, ...)
 {
     va_list args;
-    if (!sim.tracing)
-        return;
+    char *line = traces[traced++ % TRACED_MOST];
     const struct actor *self = actor_self();
-    (void)fprintf(stderr, "%10.3f %s ", (double)(clock_now_us() % 1000000000) / 1e3,
-                  self ? self->name : "");
+    const int len = snprintf(line, TRACE_BYTES, "%10.3f %s ",
+                             (double)(clock_now_us() % 1000000000) / 1e3, self ? self->name : "");
     va_start(args, format);
-    (void)vfprintf(stderr, format, args);
+    (void)vsnprintf(line + len, TRACE_BYTES - (size_t)len, format, args);
     va_end(args);
-    (void)fputc('\n', stderr);
+    if (sim.tracing)
+        (void)fprintf(stderr, "%s\n", line);
 }
 
 /* --- runs --- */

@@ -56,6 +56,7 @@ static enum misfortune wait_for_turn(const char *query)
     if (!actor)
         return FINE;
     happened("statements");
+    trace("  sql %.80s", query);
     actor_yield(actor, WANTS_POSTGRES);
     if (strcasecmp(query, "begin") == 0)
         actor->in_transaction = true;

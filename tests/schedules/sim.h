@@ -119,6 +119,7 @@ extern struct sim sim;
 
 /* Ends the program: says what is wrong, and how to see it again. */
 _Noreturn void violated(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Kept for `violated`; printed at once with --trace. */
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- wire.c: the one connection to Redis --- */

@@ -244,8 +244,7 @@ redisReply *wire_call(struct asked *request)
             argv.lens[WANT_AT] = (size_t)(comma - argv.words[WANT_AT]);
     }
     reply = script ? call_script(request, &argv) : send_argv(&argv, -1);
-    if (sim.tracing)
-        trace_call(request, &argv, reply);
+    trace_call(request, &argv, reply);
     argv_free(&argv);
     return reply;
 }
