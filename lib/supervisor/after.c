@@ -229,6 +229,18 @@ static int forget_final(struct chores *chores, uint16_t slot, struct err *err)
     return add_forget(chores, p, runs, count, err);
 }
 
+static void tell_stray(struct supervisor *s, struct run *run, const struct entry *entry)
+{
+    if (!run->stray_because)
+        return;
+    s->stats.alarms++;
+    log_write(LOG_ERROR, "Redis has a run that the record does not allow: it is ended there",
+              LOG_S("run_id", run->id), LOG_S("reason", run->stray_because),
+              LOG_I("partition", s->partitions[entry->slot].cursor.partition),
+              LOG_I("seq", (int64_t)entry->seq));
+    run->stray_because = NULL;
+}
+
 static int end_strays(struct chores *chores, struct err *err)
 {
     const struct batch *batch = &chores->s->batch;
@@ -241,6 +253,7 @@ static int end_strays(struct chores *chores, struct err *err)
             continue;
         last = record->run;
         const struct entry *entry = &batch->entries[record->entry];
+        tell_stray(chores->s, record->run, entry);
         if (add_end_of_stray(chores, &chores->s->partitions[entry->slot], slice_str(last->id),
                              err) != 0)
             return -1;

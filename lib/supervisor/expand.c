@@ -30,17 +30,13 @@ static void touch(struct batch *batch, struct run *run, uint16_t slot)
     batch->touched[batch->touched_count++] = run;
 }
 
-static void become_stray(struct supervisor *s, struct run *run, const struct entry *entry,
-                         const char *why)
+/* Told and acted on once the batch is committed: until then another supervisor may have been faster, and
+ * what is in the record already is these very entries. */
+static void become_stray(struct run *run, const char *why)
 {
-    if (!run->stray) {
-        run->stray = true;
-        s->stats.alarms++;
-        log_write(LOG_ERROR, "Redis has a run that the record does not allow: it is ended there",
-                  LOG_S("run_id", run->id), LOG_S("reason", why),
-                  LOG_I("partition", s->partitions[entry->slot].cursor.partition),
-                  LOG_I("seq", (int64_t)entry->seq));
-    }
+    if (!run->stray)
+        run->stray_because = why;
+    run->stray = true;
 }
 
 /* Whether a record that is not a start may go into the record. */
@@ -50,11 +46,11 @@ static bool may_follow(struct supervisor *s, struct run *run, const struct entry
     if (run->stray)
         return false;
     if (!run->recorded)
-        become_stray(s, run, entry, "its start is not in the record");
+        become_stray(run, "its start is not in the record");
     else if (run_status_final(run->status))
-        become_stray(s, run, entry, "it had ended");
+        become_stray(run, "it had ended");
     else if (outcome->event <= run->events)
-        become_stray(s, run, entry, "it went back in time");
+        become_stray(run, "it went back in time");
     else if (outcome->event != run->events + 1)
         partition_alarm(s, &s->partitions[entry->slot], "events of a run are missing", run->id);
     return !run->stray;
@@ -303,7 +299,7 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
     if (run->stray)
         return 0;
     if (run->recorded && (run_status_final(run->status) || run->events > 0)) {
-        become_stray(s, run, entry, "it was started a second time");
+        become_stray(run, "it was started a second time");
         return 0;
     }
     if (!decimal_i64(start->version, &version) ||

@@ -61,6 +61,7 @@ struct run {
     uint64_t events;
     bool recorded; /* Postgres has its row */
     bool stray;    /* Redis has a run that the record does not allow: to be ended there */
+    const char *stray_because; /* NULL once it was told */
     /* of the batch that is being made: */
     bool touched;
     uint16_t slot; /* index of its partition */
