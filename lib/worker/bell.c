@@ -21,6 +21,8 @@ struct bell {
     int64_t lost_us;        /* monotonic; 0: no second look is due */
     int64_t not_before_us;  /* monotonic */
     int64_t inbox_after_us; /* monotonic: the inbox has no group before */
+    long long client_id;    /* of the connection, as Redis counts them; 0: not known */
+    bool stopped;
 };
 
 /* A read whose reply was lost may have brought entries that are pending for us now. It may also
@@ -39,9 +41,27 @@ static void on_down(void *context, const char *reason)
     log_write(LOG_WARN, "the bell's connection to Redis is down", LOG_S("reason", reason));
 }
 
+static void on_client_id(void *context, const redisReply *reply)
+{
+    struct bell *bell = context;
+    if (reply && reply->type == REDIS_REPLY_INTEGER)
+        bell->client_id = reply->integer;
+}
+
+static void ask_client_id(struct bell *bell)
+{
+    bell->client_id = 0;
+    command_begin(&bell->command, "CLIENT");
+    command_arg_str(&bell->command, "ID");
+    /* When it cannot be sent the connection is down again. */
+    if (link_send(bell->link, &bell->command, ANSWER_MS, on_client_id, bell) != 0)
+        bell->client_id = 0;
+}
+
 static void on_up(void *context)
 {
     struct bell *bell = context;
+    ask_client_id(bell);
     if (bell->lost) {
         bell->lost = false;
         bell->lost_us = worker_mono_us(bell->worker);
@@ -142,6 +162,32 @@ static void on_ring(void *context, const redisReply *reply)
 
 bool bell_is_armed(const struct bell *bell) { return bell->armed; }
 
+static void on_unblocked(void *context, const redisReply *reply)
+{
+    (void)context;
+    if (reply && reply->type == REDIS_REPLY_ERROR)
+        log_write(LOG_INFO, "the bell's read ends by itself", LOG_S("reason", reply->str));
+}
+
+void bell_stop(struct bell *bell)
+{
+    struct worker *worker = bell->worker;
+    bell->stopped = true;
+    if (!bell->armed || bell->client_id == 0)
+        return;
+    command_begin(&worker->command, "CLIENT");
+    command_arg_str(&worker->command, "UNBLOCK");
+    command_arg_int(&worker->command, bell->client_id);
+    /* Unsent or unanswered, the read ends by itself. */
+    if (!worker_send(worker, on_unblocked, bell))
+        on_unblocked(bell, NULL);
+}
+
+bool bell_is_silent(const struct bell *bell)
+{
+    return !bell->armed && !bell->lost && !bell->lost_us;
+}
+
 void bell_tick(struct bell *bell)
 {
     if (!bell->lost_us ||
@@ -191,7 +237,7 @@ static uint32_t add_keys(struct bell *bell, bool inbox)
 void bell_arm(struct bell *bell)
 {
     const int64_t now_us = worker_mono_us(bell->worker);
-    if (bell->armed || !link_is_up(bell->link) || now_us < bell->not_before_us ||
+    if (bell->armed || bell->stopped || !link_is_up(bell->link) || now_us < bell->not_before_us ||
         is_opening(bell->worker))
         return;
     command_begin(&bell->command, "XREADGROUP");

@@ -23,5 +23,10 @@ void bell_arm(struct bell *bell);
 /* Looks a second time for what a lost read may have brought. */
 void bell_tick(struct bell *bell);
 bool bell_is_armed(const struct bell *bell);
+/* For draining: arms no more, and asks Redis to end the read that is under way. Without the permission
+ * (CLIENT UNBLOCK) it ends by itself, within 2 s. */
+void bell_stop(struct bell *bell);
+/* No read is under way or may have been left behind in the server: nothing comes any more. */
+bool bell_is_silent(const struct bell *bell);
 
 #endif

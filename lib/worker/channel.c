@@ -375,12 +375,15 @@ static bool say_leave(struct channel *channel)
     return worker_send(worker, on_leave, channel);
 }
 
+/* Nobody looks for what comes to a consumer that has left: the bell has to be silent. */
 static bool may_leave(const struct channel *channel)
 {
-    if (!channel->worker->draining)
+    const struct worker *worker = channel->worker;
+    if (!worker->draining)
         return false;
-    return channel->worker->hurried || !(channel->ready.count || channel->suspects.count ||
-                                         channel->results.count || channel->sent.count);
+    return worker->hurried ||
+           (bell_is_silent(worker->bell) && !(channel->ready.count || channel->suspects.count ||
+                                              channel->results.count || channel->sent.count));
 }
 
 /* --- calls --- */

@@ -180,12 +180,10 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         beat_tick(worker);
         graphs_tick(worker->graphs);
         inbox_tick(worker->inbox);
-        if (worker->bell) {
-            bell_tick(worker->bell);
-            /* Without its bell, e.g. when Redis takes no more connections, it looks slowly. */
-            if (!bell_is_armed(worker->bell))
-                worker_look(worker);
-        }
+        bell_tick(worker->bell);
+        /* Without its bell, e.g. when Redis takes no more connections, it looks slowly. */
+        if (!worker->draining && !bell_is_armed(worker->bell))
+            worker_look(worker);
         /* Tokens that wait for a graph keep asking for it. */
         worker->graphs_changed = true;
     } else {
@@ -326,9 +324,8 @@ void worker_drain(struct worker *worker)
     log_text(LOG_INFO, "draining");
     worker->draining = true;
     worker->drain_us = worker_mono_us(worker);
-    /* An entry that the bell's read gets after all is handed over by the leave that follows. */
-    bell_free(worker->bell);
-    worker->bell = NULL;
+    /* What its read still gets is handed over by the leave that follows. */
+    bell_stop(worker->bell);
     worker_wake(worker);
 }
 
