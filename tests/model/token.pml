@@ -17,6 +17,7 @@
  *   RETRY   a failure may be followed by a further attempt: the token is parked, and fires
  *   WAITS   a node may wait first, as `delay` does: parked, and fires with the same attempt
  *   FAILS   a node may fail, and the run with it
+ *   KEEP    who settles may ask to keep the successor: the entry then stands for that one
  *   CANCEL  somebody cancels the run
  *   TWICE   the request stands in the inbox twice (the same dedup_key)
  *   EXPIRES that the run has ended is remembered for a while only: the second request may start it anew,
@@ -69,6 +70,10 @@
 #if defined(FORK) || defined(LOOP)
 #define JOINS
 #endif
+/* How often in a row an entry goes on with a successor. */
+#ifndef HANDOVERS
+#define HANDOVERS 1
+#endif
 #define NUMBERS 6 /* array size: more tokens than there may be is an error of its own */
 #define ENTRIES 16
 
@@ -110,6 +115,20 @@ byte decided;
 #define READY 1
 #define PENDING 2 /* + worker */
 byte entry[NUMBERS], serial[NUMBERS];
+#ifdef KEEP
+/* `e<entry id>` of the run hash: the token that the entry stands for, 0: the one it was made for; how
+ * often it was handed on. */
+byte stands[NUMBERS], times[NUMBERS];
+#define token_of(e) (stands[e] -> stands[e] : e)
+#else
+#define token_of(e) (e)
+#endif
+#define leads(e, n) (entry[e] != ABSENT && token_of(e) == n)
+#ifdef KEEP
+#define has_entry(n) (leads(1, n) || leads(2, n) || leads(3, n) || leads(4, n) || leads(5, n))
+#else
+#define has_entry(n) leads(n, n)
+#endif
 
 /* consumers: which session Redis has of a worker */
 #define UNKNOWN 0 /* not in `workers` */
@@ -134,6 +153,13 @@ bit late[2]; /* 1: there is one */
 byte late_token[2], late_attempt[2], late_generation[2], late_serial[2], late_outcome[2];
 bit late_state[2];
 bit late_claims[2];
+#ifdef KEEP
+byte late_entry[2];
+bit late_keep[2];
+#else
+#define late_entry late_token
+#define late_keep late_claims
+#endif
 
 /* --- Postgres --- */
 
@@ -160,6 +186,7 @@ hidden byte inv_join_fires_once;
 hidden byte inv_edge_decided_once;
 hidden byte inv_nothing_open_at_zero;
 hidden byte inv_failure_only_by_holder;
+hidden byte inv_handed_on_by_holder;
 hidden byte inv_record_once_and_gap_free;
 hidden byte inv_acked_after_commit;
 hidden byte inv_run_starts_once;
@@ -174,7 +201,9 @@ byte serials;
 #endif
 bit settled[NUMBERS];
 
-hidden byte i_, n_, sum_, got;
+hidden byte i_, n_, sum_, got, got_entry;
+hidden byte first_, generation_;
+hidden byte leaves_; /* the entry of what is settled */
 hidden byte result; /* of settle, start, cancel */
 #define OK 1
 #define GONE 2
@@ -197,7 +226,7 @@ inline boundary()
         fi;
 #ifndef ONLY_ENDS
         CHECK(inv_live_token_has_entry,
-              status != RUNNING || (live[i_] != QUEUED && live[i_] != FIRED) || entry[i_] != ABSENT);
+              status != RUNNING || (live[i_] != QUEUED && live[i_] != FIRED) || has_entry(i_));
 #endif
         i_++
     :: else -> break
@@ -234,10 +263,21 @@ inline emit(e_what)
     serial[last] = 1
 }
 
-inline acknowledge(a_n, a_s)
+/* What it stood for is of no use to anybody then: its id never comes back. */
+inline entry_goes(g_e)
+{
+    entry[g_e] = ABSENT;
+    serial[g_e] = 0;
+#ifdef KEEP
+    stands[g_e] = 0;
+    times[g_e] = 0
+#endif
+}
+
+inline acknowledge(a_e, a_s)
 {
     if
-    :: serial[a_n] == a_s -> entry[a_n] = ABSENT; serial[a_n] = 0
+    :: serial[a_e] == a_s -> entry_goes(a_e)
     :: else
     fi
 }
@@ -348,9 +388,46 @@ inline drop_live(d_n)
 
 /* --- settle --- */
 
-/* One token. a, g, s, f: attempt, generation, serial of the entry, whether it was fired. */
-inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
+#ifdef KEEP
+/* A token was settled that had an entry and a generation: the first of those that it emitted may stay with
+ * its worker, and the entry with it. */
+inline hand_on(k_w, k_e, k_s, k_first, k_generation)
 {
+    if
+#ifndef MUT_LAPSED_HANDS_ON
+    :: last >= k_first && times[k_e] < HANDOVERS && k_generation == 0 ->
+#else
+    :: last >= k_first && times[k_e] < HANDOVERS ->
+#endif
+#ifndef ONLY_ENDS
+        CHECK(inv_handed_on_by_holder, entry[k_e] == PENDING + k_w && serial[k_e] == k_s);
+#endif
+        stands[k_e] = k_first;
+        times[k_e]++;
+        entry[k_first] = ABSENT;
+        serial[k_first] = 0;
+        got = k_first;
+        got_entry = k_e;
+        leaves_ = 0
+    :: else
+    fi
+}
+
+/* An entry that was handed on since stands for another token than the one that is stale. */
+#ifndef MUT_STALE_ACKS_HANDED_ON
+#define is_of(e, n) (stands[e] == 0 || stands[e] == n)
+#else
+#define is_of(e, n) true
+#endif
+#else
+#define is_of(e, n) true
+#endif
+
+/* One token. a, g, e, s, f: attempt, generation, entry and its serial, whether it was fired; k: the caller
+ * would keep the successor. */
+inline settle_token(s_w, s_n, s_a, s_g, s_e, s_s, s_f, s_out, s_k)
+{
+    leaves_ = 1;
     if
 #ifndef MUT_NO_STATUS_CHECK
     :: status != RUNNING -> result = GONE
@@ -386,11 +463,15 @@ inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
     :: result == OK && s_out < AGAIN ->
         CHECK(inv_token_settled_once, !settled[s_n]);
         CHECK(inv_failure_only_by_holder,
-              s_out != FAILURE || entry[s_n] == PENDING + s_w || entry[s_n] == ABSENT);
+              s_out != FAILURE || entry[s_e] == PENDING + s_w || entry[s_e] == ABSENT);
         settled[s_n] = 1;
         sum_ = counter;
         counter--;
         n_ = node[s_n];
+#ifdef KEEP
+        first_ = last + 1;
+        generation_ = generation[s_n];
+#endif
         drop_live(s_n);
         if
         :: s_out == FAILURE -> end_run(FAILED)
@@ -399,6 +480,12 @@ inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
             if
             :: counter == 0 -> through()
             :: else
+#ifdef KEEP
+                if
+                :: s_k -> hand_on(s_w, s_e, s_s, first_, generation_)
+                :: else
+                fi
+#endif
             fi
         fi;
         events++;
@@ -406,27 +493,33 @@ inline settle_token(s_w, s_n, s_a, s_g, s_s, s_f, s_out)
     :: else
     fi;
     if
-    :: result == OK || result == GONE || (result == STALE && live[s_n] == 0) -> acknowledge(s_n, s_s)
+    :: (result == OK && leaves_) || result == GONE || (result == STALE && live[s_n] == 0 && is_of(s_e, s_n)) ->
+        acknowledge(s_e, s_s)
 #ifdef MUT_PASSED_STATE_ACKED
-    :: result == STALE && live[s_n] != 0 -> acknowledge(s_n, s_s)
+    :: result == STALE && live[s_n] != 0 -> acknowledge(s_e, s_s)
 #endif
 #ifdef MUT_ACK_HELD
-    :: result == HELD -> acknowledge(s_n, s_s)
+    :: result == HELD -> acknowledge(s_e, s_s)
 #endif
     :: else
-    fi
+    fi;
+    first_ = 0;
+    generation_ = 0;
+    leaves_ = 0
 }
 
-/* What a call claims: the oldest entry that nobody has. */
+/* What a call claims, if it has kept nothing: the oldest entry that nobody has. */
 inline claim_next(c_w)
 {
-    got = 0;
     i_ = 1;
     do
     :: i_ < NUMBERS && got == 0 ->
         if
-        :: entry[i_] == READY && (status != RUNNING || live[i_] == 0) -> entry[i_] = ABSENT; serial[i_] = 0
-        :: entry[i_] == READY && status == RUNNING && live[i_] != 0 -> entry[i_] = PENDING + c_w; got = i_
+        :: entry[i_] == READY && (status != RUNNING || live[i_] == 0) -> entry_goes(i_)
+        :: entry[i_] == READY && status == RUNNING && live[i_] != 0 ->
+            entry[i_] = PENDING + c_w;
+            got = i_; /* nobody had it, so it was not handed on */
+            got_entry = i_
         :: else
         fi;
         i_++
@@ -435,24 +528,29 @@ inline claim_next(c_w)
     i_ = 0
 }
 
-/* The token that is pending for a consumer; entries whose token is gone are dropped. */
+/* The token that is pending for a consumer, with its entry; entries whose token is gone are dropped. */
 inline find_pending(p_w)
 {
     got = 0;
+    got_entry = 0;
     i_ = 1;
     do
     :: i_ < NUMBERS ->
+#ifndef MUT_ENTRY_OF_THE_FIRST
+        n_ = token_of(i_);
+#else
+        n_ = i_;
+#endif
         if
-        :: entry[i_] == PENDING + p_w && (status != RUNNING || live[i_] == 0) ->
-            entry[i_] = ABSENT;
-            serial[i_] = 0
-        :: entry[i_] == PENDING + p_w && status == RUNNING && live[i_] != 0 && got == 0 -> got = i_
+        :: entry[i_] == PENDING + p_w && (status != RUNNING || live[n_] == 0) -> entry_goes(i_)
+        :: entry[i_] == PENDING + p_w && status == RUNNING && live[n_] != 0 && got == 0 -> got = n_; got_entry = i_
         :: else
         fi;
         i_++
     :: else -> break
     od;
-    i_ = 0
+    i_ = 0;
+    n_ = 0
 }
 
 #define holds_entry(w) (entry[1] == PENDING + w || entry[2] == PENDING + w || entry[3] == PENDING + w || \
@@ -501,7 +599,14 @@ inline forget()
     events = 0;
     n_ = 1;
     do
-    :: n_ < NUMBERS -> drop_live(n_); settled[n_] = 0; n_++
+    :: n_ < NUMBERS ->
+        drop_live(n_);
+        settled[n_] = 0;
+#ifdef KEEP
+        stands[n_] = 0;
+        times[n_] = 0;
+#endif
+        n_++
     :: else -> break
     od;
     n_ = 0;
@@ -526,7 +631,11 @@ inline drop_late(dl_w)
     late_serial[dl_w] = 0;
     late_state[dl_w] = 0;
     late_outcome[dl_w] = 0;
-    late_claims[dl_w] = 0
+    late_claims[dl_w] = 0;
+#ifdef KEEP
+    late_entry[dl_w] = 0;
+    late_keep[dl_w] = 0
+#endif
 }
 
 /* From now on requests of this session are refused: those on their way might as well not be. */
@@ -544,12 +653,15 @@ inline session_ends(se_w)
 #define LOST 1  /* executed, the reply is lost */
 #define LATER 2 /* executed later than its sender waits, or never */
 
-inline hold(h_n)
+inline hold(h_n, h_e)
 {
     have = h_n;
     have_attempt = attempt[h_n];
     have_generation = generation[h_n];
-    have_serial = serial[h_n];
+#ifdef KEEP
+    have_entry = h_e;
+#endif
+    have_serial = serial[h_e];
     have_fired = (live[h_n] == FIRED)
 }
 
@@ -558,6 +670,9 @@ inline hold_nothing()
     have = 0;
     have_attempt = 0;
     have_generation = 0;
+#ifdef KEEP
+    have_entry = 0;
+#endif
     have_serial = 0;
     have_fired = 0
 }
@@ -568,6 +683,9 @@ inline execute()
     unsure = have;
     unsure_attempt = have_attempt;
     unsure_generation = have_generation;
+#ifdef KEEP
+    unsure_entry = have_entry;
+#endif
     unsure_serial = have_serial;
     unsure_fired = have_fired;
     unsure_outcome = outcome;
@@ -579,6 +697,9 @@ inline sure()
     unsure = 0;
     unsure_attempt = 0;
     unsure_generation = 0;
+#ifdef KEEP
+    unsure_entry = 0;
+#endif
     unsure_serial = 0;
     unsure_fired = 0;
     unsure_outcome = 0
@@ -591,6 +712,14 @@ proctype Worker(bit w)
     bit have_fired;
     byte unsure, unsure_attempt, unsure_generation, unsure_serial, unsure_outcome; /* a result, not confirmed */
     bit unsure_fired;
+#ifdef KEEP
+    byte have_entry, unsure_entry;
+    bit keep; /* what it settles is short work */
+#else
+#define have_entry have
+#define unsure_entry unsure
+#define keep false
+#endif
     byte request; /* 1 + the inbox entry that it is starting */
     bit done[2];  /* inbox entries that it has started */
     byte mode, outcome;
@@ -617,8 +746,8 @@ end:
                    :: got != 0 && got == unsure && attempt[got] == unsure_attempt &&
                           generation[got] == unsure_generation -> skip
                    :: got != 0 && got == unsure && (attempt[got] != unsure_attempt ||
-                          generation[got] != unsure_generation) -> sure(); hold(got)
-                   :: got != 0 && got != unsure -> hold(got)
+                          generation[got] != unsure_generation) -> sure(); hold(got, got_entry)
+                   :: got != 0 && got != unsure -> hold(got, got_entry)
                    :: else
                    fi
 #endif
@@ -626,6 +755,7 @@ end:
                fi;
                mode = 0;
                got = 0;
+               got_entry = 0;
                boundary()
            }
        }
@@ -655,6 +785,12 @@ end:
            :: mode = REPLY
            :: spent_lost < F_LOST && !late[w] -> spent_lost++; mode = LATER
            fi;
+#ifdef KEEP
+           if
+           :: have == 0 && unsure != 0 && unsure_outcome < FAILURE -> keep = 1
+           :: skip
+           fi;
+#endif
            d_step {
                if
                :: mode == LATER -> /* executed at once it is a reply that was lost */
@@ -665,25 +801,29 @@ end:
                    late_serial[w] = unsure_serial;
                    late_state[w] = unsure_fired;
                    late_outcome[w] = unsure_outcome;
-                   late_claims[w] = (have == 0)
+                   late_claims[w] = (have == 0);
+#ifdef KEEP
+                   late_entry[w] = unsure_entry;
+                   late_keep[w] = keep
+#endif
                :: else ->
                    result = OK;
-                   if
-                   :: unsure != 0 ->
-                       settle_token(w, unsure, unsure_attempt, unsure_generation, unsure_serial, unsure_fired,
-                                    unsure_outcome)
-                   :: else
-                   fi;
                    got = 0;
                    if
-                   :: have == 0 -> claim_next(w)
+                   :: unsure != 0 ->
+                       settle_token(w, unsure, unsure_attempt, unsure_generation, unsure_entry, unsure_serial,
+                                    unsure_fired, unsure_outcome, keep)
+                   :: else
+                   fi;
+                   if
+                   :: have == 0 && got == 0 -> claim_next(w)
                    :: else
                    fi;
                    if
                    :: mode == REPLY ->
                        sure();
                        if
-                       :: got != 0 -> hold(got)
+                       :: got != 0 -> hold(got, got_entry)
                        :: else
                        fi;
                        if
@@ -704,12 +844,19 @@ end:
                mode = 0;
                result = 0;
                got = 0;
+               got_entry = 0;
                n_ = 0;
+#ifdef KEEP
+               keep = 0;
+#endif
                boundary()
            }
        }
 #ifdef MUT_ACK_BEFORE_EMIT
-    :: d_step { greeted && session[w] == CURRENT && have != 0 && entry[have] == PENDING + w -> entry[have] = ABSENT }
+    :: d_step {
+           greeted && session[w] == CURRENT && have != 0 && entry[have_entry] == PENDING + w ->
+           entry[have_entry] = ABSENT
+       }
 #endif
     :: d_step { /* any call is refused */
            greeted && session[w] != CURRENT -> greeted = 0; hold_nothing()
@@ -728,12 +875,12 @@ end:
                find_pending(1 - w);
                if
                :: got != 0 ->
-                   entry[got] = PENDING + w;
+                   entry[got_entry] = PENDING + w;
 #ifndef MUT_RECLAIM_KEEPS_GENERATION
                    generation[got] = generation[got] + 1;
 #endif
                    if
-                   :: mode == REPLY -> hold(got)
+                   :: mode == REPLY -> hold(got, got_entry)
                    :: else
                    fi
                :: else
@@ -744,6 +891,7 @@ end:
                fi;
                mode = 0;
                got = 0;
+               got_entry = 0;
                boundary()
            }
        }
@@ -835,19 +983,21 @@ end:
     do
     :: d_step {
            late[w] ->
+           got = 0;
            if
            :: late_token[w] != 0 ->
-               settle_token(w, late_token[w], late_attempt[w], late_generation[w], late_serial[w],
-                            late_state[w], late_outcome[w])
+               settle_token(w, late_token[w], late_attempt[w], late_generation[w], late_entry[w],
+                            late_serial[w], late_state[w], late_outcome[w], late_keep[w])
            :: else
            fi;
            if
-           :: late_claims[w] -> claim_next(w)
+           :: late_claims[w] && got == 0 -> claim_next(w)
            :: else
            fi;
            drop_late(w);
            result = 0;
            got = 0;
+           got_entry = 0;
            n_ = 0;
            boundary()
        }
@@ -876,19 +1026,26 @@ end:
 #endif
 
 #if defined(RETRY) || defined(WAITS)
-/* The owner calls fire; what it does does not depend on who calls. Only token 1 is ever parked. */
+#define is_parked(n) (status == RUNNING && (live[n] == PARKED || live[n] == SLEEPING))
+
+inline fire(t_n)
+{
+    live[t_n] = (live[t_n] == PARKED -> QUEUED : FIRED);
+    entry[t_n] = READY;
+    serials++;
+    serial[t_n] = serials;
+    boundary()
+}
+
+/* The owner calls fire; what it does does not depend on who calls. Only tokens 1 and 2 are ever parked. */
 proctype Timers()
 {
 end:
     do
-    :: d_step {
-           status == RUNNING && (live[1] == PARKED || live[1] == SLEEPING) ->
-           live[1] = (live[1] == PARKED -> QUEUED : FIRED);
-           entry[1] = READY;
-           serials++;
-           serial[1] = serials;
-           boundary()
-       }
+    :: d_step { is_parked(1) -> fire(1) }
+#if TOKENS > 1
+    :: d_step { is_parked(2) -> fire(2) }
+#endif
     od
 }
 #endif
