@@ -19,6 +19,7 @@ if hold then
 end
 --@include session.lua
 --@include chunks.lua
+--@include numbers.lua
 --@include queues.lua
 --@include ledger.lua
 --@include scopes.lua
@@ -39,27 +40,28 @@ end
 local at = read_queues(6)
 local adopt_first, adopt_count = at + 1, count_arg(at, 'adopted')
 for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
-    local id_ms, id_seq = match(ARGV[i + 1] or '', '^(%d+)%-(%d+)$')
-    if not queue_names[ARGV[i]] or not id_ms or #id_ms > 19 or #id_seq > 19 then
+    if not queue_names[ARGV[i]] or not is_entry_id(ARGV[i + 1] or '') then
         malformed('adopted entry')
     end
 end
 at = adopt_first + 2 * adopt_count
 local token_count, token_first = count_arg(at, 'tokens'), at + 1
-local tokens, names, ids = {}, {}, {}
+local names, ids, ids_count = {}, {}, 0 -- of runs
+local tokens = {} -- their first argument, the names of their live field and of their entry's
 at = token_first
-for i = 1, token_count do
-    local operations = count_arg(at + TOKEN_ARGS - 1, 'operations')
-    local id = ARGV[at]
+for i = 1, 3 * token_count, 3 do
+    local id, operations = ARGV[at], count_arg(at + TOKEN_ARGS - 1, 'operations')
+    local live_name, entry_name = 't' .. ARGV[at + 2], 'e' .. ARGV[at + 5]
     local list = names[id]
-    if not list then
-        list = {'h', 'dg', 'fin'}
-        names[id] = list
-        ids[#ids + 1] = id
+    if list then
+        list[#list + 1] = live_name
+        list[#list + 1] = entry_name
+    else
+        names[id] = {'h', 'dg', 'fin', live_name, entry_name}
+        ids_count = ids_count + 1
+        ids[ids_count] = id
     end
-    list[#list + 1] = 't' .. ARGV[at + 2]
-    list[#list + 1] = 'e' .. ARGV[at + 5]
-    tokens[i] = at
+    tokens[i], tokens[i + 1], tokens[i + 2] = at, live_name, entry_name
     at = at + TOKEN_ARGS + 3 * operations
 end
 if at ~= #ARGV + 1 or budget < 1 or queue_count < 1 then
@@ -67,15 +69,16 @@ if at ~= #ARGV + 1 or budget < 1 or queue_count < 1 then
 end
 
 -- Phase 1: read and compute
-for i = 1, #ids do
+for i = 1, ids_count do
     run_load(ids[i], names[ids[i]])
 end
 local results = {}
 for i = 1, token_count do
-    local result, may_leave = settle_token(tokens[i])
+    local first = tokens[3 * i - 2]
+    local result, may_leave = settle_token(first, tokens[3 * i - 1], tokens[3 * i])
     results[i] = result
     if may_leave then
-        acknowledge(queue_names[ARGV[tokens[i] + 4]], ARGV[tokens[i] + 5])
+        acknowledge(queue_names[ARGV[first + 4]], ARGV[first + 5])
     end
 end
 hand_over(acknowledge)
@@ -108,12 +111,13 @@ for i = 0, queue_count - 1 do
     if missing <= 0 or claims_bytes >= CLAIMS_MAX_BYTES then
         break
     end
-    local queue = queue_names[i .. '']
+    local index = text_of[i]
+    local queue = queue_names[index]
     local key = queue_key(queue)
     local read = call('XREADGROUP', 'GROUP', 'fleet', consumer, 'COUNT', missing, 'STREAMS', key, '>')
     if read then
         local entries = read[1][2]
-        local done = claim_entries(i .. '', queue, entries, want, true)
+        local done = claim_entries(index, queue, entries, want, true)
         if done < #entries then
             -- The reply is full: what was read last goes back, as if it had never been delivered.
             local back = {}

@@ -66,7 +66,7 @@ end
 
 queues_create()
 ledger_append()
-hset_all(key, fields)
+call_all('HSET', key, fields)
 if deadline > 0 then
     call('ZADD', timers_key, deadline, run .. '/d')
 end

@@ -29,13 +29,14 @@ end
 -- their number and, for those that are absent while a loop runs, {index, loop, scope around it}.
 local function wanted_fields(wanted, scope, names, n)
     local own, guards
-    for name in gmatch(wanted, '[^,;]+') do
+    local name, at = match(wanted, '([^,;]+)()')
+    while name do
         n = n + 1
         local first = byte(name)
         if first == 113 or (first >= 48 and first <= 57) then
             own = own or frame_of(scope)
             local frame = own
-            if string.find(name, '[?^]') then
+            if #name > 2 and find(name, '[?^]') then
                 local of, depth = match(name, '^([^%^]+)%^(%d+)$')
                 frame = of and frame_outer(scope, tonumber(depth)) or frame
                 name = of or name
@@ -50,6 +51,7 @@ local function wanted_fields(wanted, scope, names, n)
         else
             names[n] = name
         end
+        name, at = match(wanted, '([^,;]+)()', at)
     end
     return n, guards
 end
