@@ -55,7 +55,8 @@ local function settle()
     at = token_first
     for i = 1, 3 * token_count, 3 do
         local id, operations = ARGV[at], count_arg(at + TOKEN_ARGS - 1, 'operations')
-        local live_name, entry_name = 't' .. ARGV[at + 2], 'e' .. ARGV[at + 5]
+        local live_name = 't' .. ARGV[at + 2]
+        local entry_name = 'e' .. ARGV[at + 5] .. '|' .. (queue_names[ARGV[at + 4]] or '')
         local list = names[id]
         if list then
             list[#list + 1] = live_name

@@ -58,8 +58,8 @@ end
 
 -- The token that an entry stands for since it was handed on with it; nil: the one that it was made for.
 -- Returns number, `node|scope|attempt`, scope, wanted.
-local function handed_on(key, id)
-    local stands = try('HGET', key, 'e' .. id)
+local function handed_on(key, queue, id)
+    local stands = try('HGET', key, 'e' .. id .. '|' .. queue)
     if not stands or stands.err then
         return nil -- an error comes again with what is read next
     end
@@ -70,7 +70,7 @@ end
 
 -- Returns the claim and its size, or nil when the entry is to be dropped. Writes nothing. was_held: it has
 -- been somebody's before, so it may have been handed on.
-local function claim_read(index, id, fields, was_held)
+local function claim_read(index, queue, id, fields, was_held)
     if not fields or #fields ~= 8 or fields[1] ~= 'r' or fields[3] ~= 'n' or fields[5] ~= 'm' or fields[7] ~= 'w' then
         strays = strays + 1
         return nil
@@ -83,7 +83,7 @@ local function claim_read(index, id, fields, was_held)
     end
     local key = prefix .. 'run:' .. run
     if was_held then
-        local by, its_identity, its_scope, its_wanted = handed_on(key, id)
+        local by, its_identity, its_scope, its_wanted = handed_on(key, queue, id)
         if by then
             if not its_identity then
                 return nil -- its run is over
@@ -130,7 +130,7 @@ local function claim_entries(index, queue, entries, limit, fresh, always)
             return i - 1
         end
         local id = entries[i][1]
-        local claim, bytes = claim_read(index, id, entries[i][2], not fresh)
+        local claim, bytes = claim_read(index, queue, id, entries[i][2], not fresh)
         if claim then
             claims[#claims + 1] = claim
             claims_bytes = claims_bytes + bytes

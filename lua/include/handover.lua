@@ -1,5 +1,5 @@
 -- handover: a token's successor may stay with its worker. The queue entry of the one that is settled then
--- stands for the next one, field `e<entry id>` = `number|times|wanted` says so, and nothing is added to the
+-- stands for the next one, field `e<entry id>|<queue>` = `number|times|wanted` says so, and nothing is added to the
 -- queue, read from it, acknowledged or deleted.
 --
 -- Only so many times in a row: then it goes through the queue, behind the others.
@@ -99,7 +99,7 @@ local function hand_over(leave)
             claims[#claims + 1] = claim
             claims_bytes = claims_bytes + bytes
         elseif token[7] then
-            run.writes['e' .. token[7]] = false
+            run.writes['e' .. token[7] .. '|' .. token[2]] = false
             leave(token[2], token[7])
             token[7] = nil
         end
