@@ -52,9 +52,15 @@ local function settle()
     local token_count, token_first = count_arg(at, 'tokens'), at + 1
     local names, ids, ids_count = {}, {}, 0 -- of runs
     local tokens = {} -- their first argument, the names of their live field and of their entry's
+    local counts = {} -- as text -> of operations
     at = token_first
     for i = 1, 3 * token_count, 3 do
-        local id, operations = ARGV[at], count_arg(at + TOKEN_ARGS - 1, 'operations')
+        local id, count = ARGV[at], ARGV[at + TOKEN_ARGS - 1]
+        local operations = counts[count]
+        if not operations then
+            operations = count_arg(at + TOKEN_ARGS - 1, 'operations')
+            counts[count] = operations
+        end
         local live_name = 't' .. ARGV[at + 2]
         local entry_name = 'e' .. ARGV[at + 5] .. '|' .. (queue_names[ARGV[at + 4]] or '')
         local list = names[id]

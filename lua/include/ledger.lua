@@ -6,10 +6,19 @@ local ledger_key = prefix .. 'ledger'
 local records, records_count = {}, 0
 call('XLEN', ledger_key) -- its type, and that it is here, before any write
 
+local length_texts = {} -- records are of much the same length, and numbers cost much to print
+local function length_text(length)
+    local text = length .. ':'
+    length_texts[length] = text
+    return text
+end
+
 local function record(kind, callers_part, scripts_part)
     local n = records_count
-    records[n + 1], records[n + 2] = kind .. #callers_part .. ':', callers_part
-    records[n + 3], records[n + 4] = #scripts_part .. ':', scripts_part
+    local length = #callers_part
+    records[n + 1], records[n + 2] = kind .. (length_texts[length] or length_text(length)), callers_part
+    length = #scripts_part
+    records[n + 3], records[n + 4] = length_texts[length] or length_text(length), scripts_part
     records_count = n + 4
 end
 

@@ -27,7 +27,9 @@ local function work_read_plan(first, count, scope)
             if not queue or not match(a, '^%d+$') then
                 return nil
             end
-            work_add('e', a, queue, wanted, scope)
+            local n = work_count
+            work[n + 1], work[n + 2], work[n + 3], work[n + 4], work[n + 5] = 'e', a, queue, wanted, scope
+            work_count = n + 5
         elseif kind == 't' or kind == 'd' then
             if not match(a, '^%d+$') or not match(b, '^%d+$') then
                 return nil
