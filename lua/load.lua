@@ -38,6 +38,6 @@ for i = 4, #ARGV, 2 do
 end
 local key = prefix .. 'g:' .. digest
 call('HLEN', key) -- its type, before any write
-hset_all(key, rows)
+call_all('HSET', key, rows)
 call('EXPIRE', key, DAY_S)
 return {'ok', now_us}

@@ -41,7 +41,7 @@ for i = 0, queue_count - 1 do
         end
         local id = pending[k][1]
         local entry = call('XRANGE', key, id, id)[1]
-        local claim, bytes = claim_read(i .. '', id, entry and entry[2], true)
+        local claim, bytes = claim_read(i .. '', queue, id, entry and entry[2], true)
         if claim then
             local identity, generation, deliveries, state = match(claim[5], '^([^|]*|[^|]*|%d+|)(%d+)|(%d+)|(%a)$')
             generation, deliveries = tonumber(generation), tonumber(deliveries)

@@ -54,10 +54,12 @@ for i = 1, count do
     node = index .. '|' .. scope
     nodes[i] = node
     fields[#fields + 1] = node .. '|1|0|0|q'
-    each_overlapping(scope, function(iteration)
-        fields[#fields + 1] = 'i' .. iteration
-        fields[#fields + 1] = '1' -- one loop per head: nobody else begins in it
-    end)
+    if scope ~= '' then
+        each_overlapping(scope, function(iteration)
+            fields[#fields + 1] = 'i' .. iteration
+            fields[#fields + 1] = '1' -- one loop per head: nobody else begins in it
+        end)
+    end
 end
 record('s', part, '1|' .. count)
 if deadline > 0 then
@@ -66,7 +68,7 @@ end
 
 queues_create()
 ledger_append()
-hset_all(key, fields)
+call_all('HSET', key, fields)
 if deadline > 0 then
     call('ZADD', timers_key, deadline, run .. '/d')
 end

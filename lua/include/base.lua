@@ -4,12 +4,13 @@
 -- call stays in one slot. Time is Redis' own.
 -- luacheck: push ignore 211
 local call, try = redis.call, redis.pcall
-local sub, match, gmatch, byte, rep, format =
-    string.sub, string.match, string.gmatch, string.byte, string.rep, string.format
+local KEYS, ARGV = KEYS, ARGV -- cheaper than globals
+local sub, match, gmatch, find, byte, rep, format =
+    string.sub, string.match, string.gmatch, string.find, string.byte, string.rep, string.format
 local concat, floor, min = table.concat, math.floor, math.min
 local prefix = sub(KEYS[1], 1, -5)
 local clock = call('TIME')
-local now_us = clock[1] .. format('%06d', clock[2])
+local now_us = clock[1] .. sub('00000' .. clock[2], -6)
 local now_ms = clock[1] * 1000 + floor(clock[2] / 1000)
 -- What one unpack may carry: Lua's C stack holds 8,000 values. Even, so that pairs stay together.
 local CHUNK = 4000

@@ -1,14 +1,13 @@
 -- chunks: commands with long argument lists, in pieces that Lua can unpack.
 -- luacheck: push ignore 211
-local function hset_all(key, pairs_list)
-    for i = 1, #pairs_list, CHUNK do
-        call('HSET', key, unpack(pairs_list, i, min(i + CHUNK - 1, #pairs_list)))
+local function call_all(command, key, list)
+    local n = #list
+    if n > 0 and n <= CHUNK then
+        call(command, key, unpack(list))
+        return
     end
-end
-
-local function hdel_all(key, names)
-    for i = 1, #names, CHUNK do
-        call('HDEL', key, unpack(names, i, min(i + CHUNK - 1, #names)))
+    for i = 1, n, CHUNK do
+        call(command, key, unpack(list, i, min(i + CHUNK - 1, n)))
     end
 end
 

@@ -29,13 +29,14 @@ end
 -- their number and, for those that are absent while a loop runs, {index, loop, scope around it}.
 local function wanted_fields(wanted, scope, names, n)
     local own, guards
-    for name in gmatch(wanted, '[^,;]+') do
+    local name, at = match(wanted, '([^,;]+)()')
+    while name do
         n = n + 1
         local first = byte(name)
         if first == 113 or (first >= 48 and first <= 57) then
             own = own or frame_of(scope)
             local frame = own
-            if string.find(name, '[?^]') then
+            if #name > 2 and find(name, '[?^]') then
                 local of, depth = match(name, '^([^%^]+)%^(%d+)$')
                 frame = of and frame_outer(scope, tonumber(depth)) or frame
                 name = of or name
@@ -50,14 +51,15 @@ local function wanted_fields(wanted, scope, names, n)
         else
             names[n] = name
         end
+        name, at = match(wanted, '([^,;]+)()', at)
     end
     return n, guards
 end
 
 -- The token that an entry stands for since it was handed on with it; nil: the one that it was made for.
 -- Returns number, `node|scope|attempt`, scope, wanted.
-local function handed_on(key, id)
-    local stands = try('HGET', key, 'e' .. id)
+local function handed_on(key, queue, id)
+    local stands = try('HGET', key, 'e' .. id .. '|' .. queue)
     if not stands or stands.err then
         return nil -- an error comes again with what is read next
     end
@@ -68,7 +70,7 @@ end
 
 -- Returns the claim and its size, or nil when the entry is to be dropped. Writes nothing. was_held: it has
 -- been somebody's before, so it may have been handed on.
-local function claim_read(index, id, fields, was_held)
+local function claim_read(index, queue, id, fields, was_held)
     if not fields or #fields ~= 8 or fields[1] ~= 'r' or fields[3] ~= 'n' or fields[5] ~= 'm' or fields[7] ~= 'w' then
         strays = strays + 1
         return nil
@@ -81,7 +83,7 @@ local function claim_read(index, id, fields, was_held)
     end
     local key = prefix .. 'run:' .. run
     if was_held then
-        local by, its_identity, its_scope, its_wanted = handed_on(key, id)
+        local by, its_identity, its_scope, its_wanted = handed_on(key, queue, id)
         if by then
             if not its_identity then
                 return nil -- its run is over
@@ -128,7 +130,7 @@ local function claim_entries(index, queue, entries, limit, fresh, always)
             return i - 1
         end
         local id = entries[i][1]
-        local claim, bytes = claim_read(index, id, entries[i][2], not fresh)
+        local claim, bytes = claim_read(index, queue, id, entries[i][2], not fresh)
         if claim then
             claims[#claims + 1] = claim
             claims_bytes = claims_bytes + bytes

@@ -1,14 +1,14 @@
 -- handover: a token's successor may stay with its worker. The queue entry of the one that is settled then
--- stands for the next one, field `e<entry id>` = `number|times|wanted` says so, and nothing is added to the
+-- stands for the next one, field `e<entry id>|<queue>` = `number|times|wanted` says so, and nothing is added to the
 -- queue, read from it, acknowledged or deleted.
 --
 -- Only so many times in a row: then it goes through the queue, behind the others.
 local HANDOVERS_MOST = 8
 local keep, kept_count = 0, 0 -- how many the caller wants to keep, and keeps
 
--- What the entry stands for, of the run: number, times; nil: the token that it was made for.
-local function stands_for(run, id)
-    local name = 'e' .. id
+-- What the entry whose field is `name` stands for, of the run: number, times; nil: the token that it was
+-- made for.
+local function stands_for(run, name)
     local value = run.writes and run.writes[name]
     if value == nil then
         value = run.fields[name]
@@ -20,16 +20,15 @@ end
 
 -- The draft's token is settled: does its entry go on with one of those that it emitted? Not when somebody
 -- has taken it over: then the entry is pending for another than the caller.
-local function hand_on(queue, index, id, live)
-    local name = 'e' .. id
-    local number, times = stands_for(draft.run, id)
-    times = tonumber(times or 0) + 1
-    local may = kept_count < keep and times <= HANDOVERS_MOST and match(live, '|0|%d+|%a$')
+local function hand_on(queue, index, id, name, live)
+    local number, times = stands_for(draft.run, name)
+    times = number and number_of[times] + 1 or 1
+    local may = kept_count < keep and times <= HANDOVERS_MOST and match(live, '^%w+|[^|]*|%d+|0|')
     for i = draft.emitted_before + 1, may and emitted_count or 0 do
         local token = emitted[i]
         if token[2] == queue and token[6] == 'q' then
             token[7], token[8] = id, index
-            draft.changes[name] = token[3] .. '|' .. times .. '|' .. token[5]
+            draft.changes[name] = token[3] .. '|' .. text_of[times] .. '|' .. token[5]
             kept_count = kept_count + 1
             return true
         end
@@ -42,15 +41,40 @@ end
 
 local NO_CHANGES = {}
 
-local function kept_claim(token)
-    local run, number = token[1], token[3]
-    local scope = match(token[4], '^%d+|%w+|([^|]*)|')
-    local live = field('t' .. number)
-    local claim = {token[8], token[7], run.id, number .. '', live, run.incarnation, run.digest, token[5]}
-    local n, guards = wanted_fields(token[5], scope, claim, 8)
-    local bytes = #token[5] + 200
+-- What the claim names from 9 to n and nobody has read yet, at once: a join may want ten thousand.
+local function read_ahead(run, claim, n)
+    local names, count = {}, 0
     for i = 9, n do
-        local value = field(claim[i])
+        local name = claim[i]
+        if run.writes[name] == nil and run.fields[name] == nil then
+            count = count + 1
+            names[count] = name
+        end
+    end
+    if count > 0 then
+        local values = hmget_all(call, run.key, names)
+        for i = 1, count do
+            run.fields[names[i]] = values[i]
+        end
+    end
+end
+
+local function kept_claim(token)
+    local run, wanted = token[1], token[5]
+    local writes = run.writes
+    local claim = {
+        token[8], token[7], run.id, token[3], writes[token[9]], run.incarnation, run.digest, wanted, nil, nil, nil, nil,
+    }
+    local n, guards = wanted_fields(wanted, token[10], claim, 8)
+    if n > 9 then
+        read_ahead(run, claim, n)
+    end
+    local bytes = #wanted + 200
+    for i = 9, n do
+        local value = writes[claim[i]]
+        if value == nil then
+            value = field(claim[i])
+        end
         claim[i] = value
         bytes = bytes + 16 + (value and #value or 0)
     end
@@ -75,7 +99,7 @@ local function hand_over(leave)
             claims[#claims + 1] = claim
             claims_bytes = claims_bytes + bytes
         elseif token[7] then
-            run.writes['e' .. token[7]] = false
+            run.writes['e' .. token[7] .. '|' .. token[2]] = false
             leave(token[2], token[7])
             token[7] = nil
         end

@@ -18,7 +18,7 @@ end
 -- The operations of a plan, ARGV[first] on; nil when one is malformed. A failure stands alone ('fail'),
 -- and so does what parks the token ('park').
 local function work_read_plan(first, count, scope)
-    work, work_count = {}, 0
+    work_count = 0
     for p = first, first + 3 * count - 3, 3 do
         local kind, a, b = ARGV[p], ARGV[p + 1], ARGV[p + 2]
         if kind == 'e' then
@@ -27,7 +27,9 @@ local function work_read_plan(first, count, scope)
             if not queue or not match(a, '^%d+$') then
                 return nil
             end
-            work_add('e', a, queue, wanted, scope)
+            local n = work_count
+            work[n + 1], work[n + 2], work[n + 3], work[n + 4], work[n + 5] = 'e', a, queue, wanted, scope
+            work_count = n + 5
         elseif kind == 't' or kind == 'd' then
             if not match(a, '^%d+$') or not match(b, '^%d+$') then
                 return nil
@@ -54,7 +56,7 @@ end
 
 -- What a continuation has left to do; nil when the run does not say.
 local function work_read_stored(number)
-    work, work_count = {}, 0
+    work_count = 0
     local name = 'c' .. number
     local stored = field(name)
     if not stored then

@@ -4,33 +4,42 @@
 --
 -- A token works on a draft: changes, counter, open, last, joins, emitted. draft_keep puts it into the
 -- run; a token that turns out wrong is dropped by not keeping it. In these tables false means absent,
--- nil means not known here.
+-- nil means not known here. Tables are made with all that they will have: growing them costs more than filling
+-- them.
 local runs, run_order = {}, {}
-local draft = {} -- one at a time, used again and again
+-- One at a time, used again and again.
+local draft = {run = nil, changes = nil, joins = '', scope = '', counter = 0, open = 0, last = 0, emitted_before = 0}
+-- Tokens: run, queue, number, node, wanted, state, entry and queue index when it is handed on, live field's
+-- name, scope, attempt.
 local emitted, emitted_count = {}, 0
 local timers, timers_key = {}, prefix .. 'timers'
 
--- names: `h`, `dg`, `fin` and, of the call's tokens of this run, the live fields and what their entries
--- stand for.
+-- names: `h`, `dg`, `fin` and, of each of the call's tokens of this run, the live field and what its entry
+-- stands for.
 local function run_load(id, names)
-    local run = {id = id, key = prefix .. 'run:' .. id, fields = {}}
-    local values = hmget_all(call, run.key, names)
+    local key = prefix .. 'run:' .. id
+    local values = hmget_all(call, key, names)
     local status, incarnation, counter, open, last, events =
         match(values[1] or '', '^(%a)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$')
-    if status then
-        run.status, run.incarnation = status, incarnation
-        run.counter, run.open, run.last = tonumber(counter), tonumber(open), tonumber(last)
-        run.events, run.digest = tonumber(events), values[2]
-        for i = 3, #names do
-            run.fields[names[i]] = values[i]
-        end
+    if not status then
+        runs[id] = {}
+        return
     end
+    local fields = {[names[3]] = values[3], [names[4]] = values[4], [names[5]] = values[5]}
+    for i = 6, #names do
+        fields[names[i]] = values[i]
+    end
+    local run = {
+        id = id, key = key, fields = fields, writes = nil, status = status, incarnation = incarnation,
+        counter = number_of[counter], open = number_of[open], last = number_of[last], events = number_of[events],
+        digest = values[2],
+    }
     runs[id] = run
     run_order[#run_order + 1] = run
 end
 
-local function draft_begin(run)
-    draft.run, draft.changes, draft.joins = run, {}, ''
+local function draft_begin(run, changes, scope)
+    draft.run, draft.changes, draft.joins, draft.scope = run, changes, '', scope
     draft.counter, draft.open, draft.last = run.counter, run.open, run.last
     draft.emitted_before = emitted_count
 end
@@ -94,16 +103,16 @@ end
 -- A new token of the run; its entry is written if the run still runs when the call is through, unless the
 -- token takes over the entry of the one that led to it (handover.lua).
 local function emit(node, scope, queue, wanted, state)
-    local run, number = draft.run, draft.last + 1
-    draft.last = number
-    draft.counter = draft.counter + 1
-    draft.changes['t' .. number] = node .. '|' .. scope .. '|1|0|0|' .. state
-    if string.find(scope, '~', 1, true) then
+    local last = draft.last + 1
+    local number = text_of[last]
+    local name = 't' .. number
+    draft.last, draft.counter = last, draft.counter + 1
+    draft.changes[name] = node .. '|' .. scope .. '|1|0|0|' .. state
+    if scope ~= '' and find(scope, '~', 1, true) then
         count_in(scope, 1)
     end
     emitted_count = emitted_count + 1
-    emitted[emitted_count] = {run, queue, number, run.incarnation .. '|' .. node .. '|' .. scope .. '|1', wanted,
-        state}
+    emitted[emitted_count] = {draft.run, queue, number, node, wanted, state, false, false, name, scope, '1'}
     return number
 end
 
@@ -123,10 +132,10 @@ local function overlay_write()
     for i = 1, #run_order do
         local run = run_order[i]
         if run.writes then
-            local set, set_count, del, del_count = {
-                'h', run.status .. '|' .. run.incarnation .. '|' .. run.counter .. '|' .. run.open .. '|'
-                    .. run.last .. '|' .. run.events,
-            }, 2, {}, 0
+            local head = run.status .. '|' .. run.incarnation .. '|' .. text_of[run.counter] .. '|'
+                .. text_of[run.open] .. '|' .. text_of[run.last] .. '|' .. text_of[run.events]
+            local set, set_count = {'h', head, nil, nil, nil, nil, nil, nil}, 2
+            local del, del_count = {nil, nil}, 0
             for name, value in pairs(run.writes) do
                 if value then
                     set[set_count + 1], set[set_count + 2] = name, value
@@ -136,15 +145,20 @@ local function overlay_write()
                     del[del_count] = name
                 end
             end
-            hset_all(run.key, set)
-            hdel_all(run.key, del)
+            call_all('HSET', run.key, set)
+            if del_count == 1 then
+                call('HDEL', run.key, del[1])
+            else
+                call_all('HDEL', run.key, del)
+            end
         end
     end
     for i = 1, emitted_count do
         local token = emitted[i]
         local run = token[1]
         if run.status == 'r' and not token[7] then
-            call('XADD', queue_seen[token[2]], '*', 'r', run.id, 'n', token[3], 'm', token[4], 'w', token[5])
+            call('XADD', queue_seen[token[2]], '*', 'r', run.id, 'n', token[3], 'm',
+                run.incarnation .. '|' .. token[4] .. '|' .. token[10] .. '|' .. token[11], 'w', token[5])
         end
     end
     for i = 1, #timers do

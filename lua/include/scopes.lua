@@ -26,7 +26,7 @@ end
 
 -- Where outputs are stored: the scope without its `L#i`, for iterations overwrite one another.
 local function frame_of(scope)
-    if not match(scope, '#') then
+    if scope == '' or not find(scope, '#', 1, true) then
         return scope
     end
     local frame = {}
@@ -53,8 +53,8 @@ end
 local function each_overlapping(scope, of)
     local from = 1
     while true do
-        local stop = string.find(scope, '/', from, true)
-        if string.find(sub(scope, from, stop and stop - 1), '~', 1, true) then
+        local stop = find(scope, '/', from, true)
+        if find(sub(scope, from, stop and stop - 1), '~', 1, true) then
             of(sub(scope, 1, stop and stop - 1))
         end
         if not stop then

@@ -275,17 +275,16 @@ class Partition:
     @staticmethod
     def _move_places(hashes, places):
         """Entries that were handed on stand for the token that their run names, and are pending."""
-        at = {place[1]: run_and_number for run_and_number, found in places.items() for place in found}
+        at = {place: run_and_number for run_and_number, found in places.items() for place in found}
         for run, fields in hashes.items():
             if not fields or not fields["h"].startswith("r"):
                 continue
             for field, value in fields.items():
-                if not re.match(r"^e\d+-\d+$", field):
+                if not re.match(r"^e\d+-\d+\|", field):
                     continue
-                assert field[1:] in at, "%s: %s=%s, and no such entry" % (run, field, value)
-                before = at[field[1:]]
-                place = next(p for p in places[before] if p[1] == field[1:])
-                places[before].remove(place)
+                place = tuple(reversed(field[1:].split("|")))
+                assert place in at, "%s: %s=%s, and no such entry" % (run, field, value)
+                places[at[place]].remove(place)
                 places.setdefault((run, int(value.split("|")[0])), []).append(place)
 
     @staticmethod

@@ -77,7 +77,7 @@ MUTANTS = {
     "the hidden token is emitted again": [
         ("settle", "draft.changes.fin = ''", "draft.changes.fin = wanted")],
     "a token that was settled counts again": [
-        ("settle", "draft.changes['t' .. number] = false", "draft.changes['T' .. number] = false")],
+        ("settle", "{[live_name] = false,", "{['T' .. number] = false,")],
     "dead arrivals end at the first skipped join": [
         ("settle", "for i = 1, #row.dead, 2 do", "for i = 1, 0, 2 do")],
     "the ledger skips a number": [

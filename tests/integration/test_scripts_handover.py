@@ -189,3 +189,23 @@ def test_values_are_those_behind_the_call(part):
                              want=4, keep=4)
     part.check([run])
     assert (kept.names, kept.values) == (["0", "1", "in", "rn"], [OUT, "c|1|0|0|8", '{"x":1}', '{"id":1}'])
+
+
+def test_entries_of_two_queues_may_have_one_id(part):
+    """What one call adds to several streams has the same id in each of them."""
+    run = begin(part)
+    w, s = worker(part)
+    first = one(part, w, s)
+    before = int(first.id.split("-")[0])
+    while part.client.time()[0] * 1000 + part.client.time()[1] // 1000 <= before:
+        pass  # an id of a later millisecond, in both
+    assert part.settle(w, s, [Settle(first, [("e", 1, "0,0;"), ("e", 2, "1,0;")], OUT)])[0] == ["ok"]
+    light, heavy = part.claim(w, s)
+    assert light.id == heavy.id and light.node == "1"
+    results, (kept,) = part.settle(w, s, [Settle(light, [("e", 3, "0,1;")], OUT)], want=1, keep=1)
+    part.check([run])
+    assert results == ["ok"] and kept.id == light.id
+    assert part.settle(w, s, [Settle(heavy)])[0] == ["ok"]
+    part.check([run])
+    _, _, claims = part.hello(w)
+    assert [(c.node, c.id) for c in claims] == [("3", light.id)]
