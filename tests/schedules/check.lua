@@ -31,7 +31,7 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
         elseif kind == 'c' then
             continuations[field:sub(2)] = true
         elseif kind == 'e' then
-            handed[field:sub(2)] = run .. '/' .. value:match('^(%d+)|%d+|')
+            handed[field:match('^e([^|]*)|')] = run .. '/' .. value:match('^(%d+)|%d+|')
         end
     end
     local status, _, counter, open, last = head:match('^(%a)|(%d+)|(%-?%d+)|(%d+)|(%d+)|%d+$')
