@@ -19,7 +19,7 @@ EPISODES = 50  # of a world
 SCHEDULES = int(os.environ.get("SCHEDULES", "3000"))
 FIRST = int(os.environ.get("SCHEDULES_SEED", "1"))
 FLOWS_FROM = int(os.environ.get("SCHEDULES_FLOWS", FIRST))
-FLOWS = 24
+FLOWS = 32  # of each process
 PROCESSES = 2
 # Of as many schedules as CI plays, each of these occurs. One that did not is nothing shown.
 MUST = """settled ok,settled stale,settled gone,settled load,failures refused: stale,settle session,
@@ -60,7 +60,7 @@ def test_schedules_of_the_fleet():
     share = -(-worlds // PROCESSES)
     plays = []
     for first in range(FIRST, FIRST + worlds, share):
-        flows = flows_without_jq(FLOWS_FROM, FLOWS)
+        flows = flows_without_jq(FLOWS_FROM + 1000 * len(plays), FLOWS)
         plays.append(Play(first, min(share, FIRST + worlds - first), EPISODES, flows))
         if os.environ.get("TRACE"):
             plays[-1].command.append("--trace")
