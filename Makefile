@@ -278,6 +278,12 @@ mutants:
 
 # --- Benchmarks ----------------------------------------------------------------------------------
 
+.PHONY: bench
+bench:
+	@scripts/install-deps --check build run
+	@+$(MAKE) --no-print-directory MODE=release all
+	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench $(BENCH_FLAGS)
+
 # The linker's --wrap counts allocations.
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -356,6 +362,7 @@ help:
 	@echo 'make fuzz [SECONDS=60] [TEST=cel]     looks for inputs that break a parser'
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make model [TEST=word] searches the model of the token protocol, and for seeded mistakes'
+	@echo 'make bench [BENCH_FLAGS="--percent 40"]  how fast troupe is here, beside what Redis could do'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make counts            what a token costs beside what it did cost; fails at 5 % more'
 	@echo 'make counts-record     records what it costs now'
