@@ -97,6 +97,7 @@ void actor_start_supervisor(struct actor *actor)
     actor->misfortune = FINE;
     actor->wants = WANTS_NOTHING;
     actor->in_transaction = actor->listens = actor->notified = actor->awaits_lock = false;
+    actor->loses_commit = false;
     actor->supervisor = supervisor_new(&options, &err);
     if (!actor->supervisor || pthread_cond_init(&actor->turn, NULL) != 0 ||
         pthread_create(&actor->thread, NULL, live, actor) != 0)

@@ -93,6 +93,14 @@ static void confuse_supervisor(void)
         supervisor->misfortune = chance_of(50) ? LOSE_REQUEST : LOSE_REPLY;
 }
 
+/* What was committed is known to Postgres alone. */
+static void lose_commit(void)
+{
+    struct actor *supervisor = some_supervisor();
+    if (supervisor)
+        supervisor->loses_commit = true;
+}
+
 static void flush_scripts(void)
 {
     happened("script flushes");
@@ -113,6 +121,6 @@ void fault_strike(void)
         kill_worker,     kill_worker,     end_worker,       pause_worker,       pause_worker,
         break_link,      lose_reply,      lose_reply,       late_repeat,        late_repeat,
         kill_supervisor, kill_supervisor, pause_supervisor, confuse_supervisor, confuse_supervisor,
-        flush_scripts,   stand_still};
+        lose_commit,     lose_commit,     flush_scripts,    stand_still};
     all[chance_below(sizeof(all) / sizeof(*all))]();
 }

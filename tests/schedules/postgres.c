@@ -62,6 +62,10 @@ static enum misfortune wait_for_turn(const char *query)
         actor->in_transaction = true;
     else if (strcasecmp(query, "commit") == 0 || strcasecmp(query, "rollback") == 0)
         actor->in_transaction = false;
+    if (actor->loses_commit && strcasecmp(query, "commit") == 0) {
+        actor->loses_commit = false;
+        actor->misfortune = LOSE_REPLY;
+    }
     const enum misfortune misfortune = actor->misfortune;
     actor->misfortune = FINE;
     return actor->dying && misfortune == FINE ? LOSE_REQUEST : misfortune;

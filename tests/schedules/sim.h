@@ -91,6 +91,7 @@ struct actor {
     struct redis *bell;
     int postgres_fd; /* WANTS_WORK, or the reply awaited behind somebody's lock */
     bool in_transaction, awaits_lock;
+    bool loses_commit;      /* the answer to its next one */
     bool listens, notified; /* Postgres has something to say to it */
     int64_t runaway_us;     /* dead: what its clock is ahead */
 };
