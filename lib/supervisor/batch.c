@@ -145,6 +145,11 @@ static void take_entries(struct supervisor *s, uint16_t slot, const redisReply *
             return;
         }
         if (entry->seq != expected) {
+            /* Who has slept may be looking at what another has archived and trimmed since. */
+            if (partitions_lapsed(s)) {
+                s->must_lease = true;
+                return;
+            }
             partition_alarm(s, p, "the ledger has a gap",
                             "archiving of this partition stops there");
             return;

@@ -116,6 +116,12 @@ int partitions_lease(struct supervisor *s, struct err *err)
     return result;
 }
 
+bool partitions_lapsed(const struct supervisor *s)
+{
+    return now_us(s) >=
+           s->lease_due_us + s->lease_ms * 1000 * 3 / 4; /* it is due after a quarter */
+}
+
 /* --- opening --- */
 
 /* What Redis has of a partition. */

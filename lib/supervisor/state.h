@@ -159,6 +159,8 @@ static inline int64_t redis_now_us(const struct supervisor *s)
 MUSTCHECK int partitions_find_out(struct supervisor *s, struct err *err);
 MUSTCHECK int partitions_lease(struct supervisor *s, struct err *err);
 MUSTCHECK int partitions_open(struct supervisor *s, struct err *err);
+/* So much time has passed since the last lease that others may have the partitions. */
+bool partitions_lapsed(const struct supervisor *s);
 /* NULL: not ours. */
 struct partition *partition_find(const struct supervisor *s, uint16_t number);
 /* Redis' time from any reply that has it. */
