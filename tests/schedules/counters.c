@@ -38,12 +38,6 @@ void happened(const char *format, ...)
     counter->times++;
 }
 
-uint64_t counted(const char *name)
-{
-    const struct counter *counter = find(name);
-    return counter ? counter->times : 0;
-}
-
 void counters_print(FILE *out)
 {
     (void)fprintf(out, "{");

@@ -1,7 +1,7 @@
 /* schedules: plays episodes, each a few runs on a fleet to which things happen. See sim.h.
  *
  *   schedules --redis SOCKET --database URI --clock FILE --check FILE --flows FILE --runs FILE
- *             [--seed FIRST] [--count WORLDS] [--episodes N] [--trace]
+ *             [--jq PROGRAM] [--seed FIRST] [--count WORLDS] [--episodes N] [--trace]
  *
  * A world begins with an empty Redis and a new fleet, and is what its seed says; its episodes follow one
  * another, each until nothing is left to do. flows: a line each: name, TAB, 1 when it only ends by a

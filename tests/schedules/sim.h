@@ -55,7 +55,6 @@ void clock_advance(int64_t us);
 /* --- counters (counters.c): what has happened; a name is counted from its first mention --- */
 
 void happened(const char *format, ...) __attribute__((format(printf, 1, 2)));
-uint64_t counted(const char *name);
 void counters_print(FILE *out);
 
 /* --- actors: who takes steps --- */
@@ -96,7 +95,7 @@ struct actor {
     int64_t runaway_us;     /* dead: what its clock is ahead */
 };
 
-/* --- the run of a schedule, as its ledger shows it (ledger.c) --- */
+/* --- all of it --- */
 
 struct sim {
     struct actor workers[WORKERS_MOST], supervisors[SUPERVISORS_MOST];
