@@ -5,8 +5,8 @@
 -- ARGV  epoch, consumer, session, budget (operations), want (claims) or `want,keep` (and how many of them
 --       may be successors of what is settled, which then never see the queue), nqueues, queue…,
 --       nadopt, nadopt × (queue index, entry id), ntokens, then per token: run, incarnation, number,
---       identity, queue index, entry id, output field, output value, record kind, record, nops, and
---       nops × (kind, a, b); docs/protocol.md, "settle"
+--       identity, queue index, entry id, output field, output value, record kind, record, nops or
+--       `nops,nsteps`, nops × (kind, a, b), nsteps × (next node, output value, record); docs/protocol.md, "settle"
 -- reply ok, time in µs, results (ok gone stale held bad load), claims | epoch | hold | session
 --
 -- Invariants: a token is settled at most once, in order of the batch; counter = live tokens, never
@@ -52,15 +52,9 @@ local function settle()
     local token_count, token_first = count_arg(at, 'tokens'), at + 1
     local names, ids, ids_count = {}, {}, 0 -- of runs
     local tokens = {} -- their first argument, the names of their live field and of their entry's
-    local counts = {} -- as text -> of operations
     at = token_first
     for i = 1, 3 * token_count, 3 do
-        local id, count = ARGV[at], ARGV[at + TOKEN_ARGS - 1]
-        local operations = counts[count]
-        if not operations then
-            operations = count_arg(at + TOKEN_ARGS - 1, 'operations')
-            counts[count] = operations
-        end
+        local id, count = ARGV[at], token_counts[ARGV[at + TOKEN_ARGS - 1] or '']
         local live_name = 't' .. ARGV[at + 2]
         local entry_name = 'e' .. ARGV[at + 5] .. '|' .. (queue_names[ARGV[at + 4]] or '')
         local list = names[id]
@@ -73,7 +67,7 @@ local function settle()
             ids[ids_count] = id
         end
         tokens[i], tokens[i + 1], tokens[i + 2] = at, live_name, entry_name
-        at = at + TOKEN_ARGS + 3 * operations
+        at = at + TOKEN_ARGS + 3 * (count[1] + count[2])
     end
     if at ~= #ARGV + 1 or budget < 1 or queue_count < 1 then
         malformed('settle')

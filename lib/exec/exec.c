@@ -92,6 +92,8 @@ static int too_large(struct exec_task *task, const char *what)
                        what, task->max_value_bytes);
 }
 
+bool exec_is_instant(const struct graph_node *node) { return find_executor(node) && !node->jq.ptr; }
+
 int exec_run(struct exec_task *task)
 {
     executor_fn *run = find_executor(task->node);

@@ -60,7 +60,7 @@ struct settle_head {
     uint32_t keep;   /* how many of them may be successors of what is settled; at most want */
     struct call_queues queues;
 };
-/* In this order: begin, adopt*, tokens(n), n × (token, op*, token_end). */
+/* In this order: begin, adopt*, tokens(n), n × (token, op*, step*). */
 void settle_begin(struct command *command, const struct settle_head *head, uint32_t adopt_count);
 void settle_adopt(struct command *command, uint32_t queue, struct slice entry_id);
 void settle_tokens(struct command *command, uint32_t count);
@@ -74,6 +74,8 @@ struct settle_token {
     enum ledger_kind kind;
     struct slice record; /* caller's part */
     uint32_t op_count;
+    uint32_t
+        step_count; /* nodes executed before the one that the output, record and operations are of */
 };
 void settle_token(struct command *command, const struct settle_token *token);
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted);
@@ -89,6 +91,10 @@ void settle_op_fail(struct command *command);
  * for a further attempt. */
 void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
                     struct slice data, struct slice wanted);
+
+/* In the order of their execution; the first is of the token itself. next: the node behind it. */
+void settle_step(struct command *command, struct slice next, struct slice output_value,
+                 struct slice record);
 
 enum settle_result { SETTLE_OK, SETTLE_GONE, SETTLE_STALE, SETTLE_HELD, SETTLE_BAD, SETTLE_LOAD };
 
@@ -116,6 +122,8 @@ struct claims {
     uint32_t count;
 };
 MUSTCHECK int claim_read(const struct claims *claims, uint32_t index, struct claim *claim);
+/* Only what is parsed from live, which is not kept. */
+MUSTCHECK int claim_read_live(struct slice live, struct claim *claim);
 
 struct settle_reply {
     struct redisReply **results;

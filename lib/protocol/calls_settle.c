@@ -54,7 +54,21 @@ void settle_token(struct command *command, const struct settle_token *token)
     command_arg(command, token->output_value);
     command_arg(command, slice_of(&kind, 1));
     command_arg(command, token->record);
-    command_arg_int(command, token->op_count);
+    if (token->step_count == 0) {
+        command_arg_int(command, token->op_count);
+        return;
+    }
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, token->op_count, token->step_count);
+    command_arg_str(command, text);
+}
+
+void settle_step(struct command *command, struct slice next, struct slice output_value,
+                 struct slice record)
+{
+    command_arg(command, next);
+    command_arg(command, output_value);
+    command_arg(command, record);
 }
 
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted)
@@ -184,20 +198,24 @@ int settle_result(const struct settle_reply *reply, uint32_t index, enum settle_
 }
 
 /* `node|scope|attempt|generation|deliveries|state` */
-static bool read_live(struct slice rest, struct claim *claim)
+int claim_read_live(struct slice live, struct claim *claim)
 {
+    struct slice rest = live;
     struct slice attempt, generation, deliveries;
     if (!decimal_cut(&rest, '|', &claim->node) || !decimal_cut(&rest, '|', &claim->scope) ||
         !decimal_cut(&rest, '|', &attempt) || !decimal_cut(&rest, '|', &generation) ||
         !decimal_cut(&rest, '|', &deliveries) || rest.len != 1)
-        return false;
+        return -1;
     claim->state = rest.ptr[0];
     uint32_t node;
     bool known_node = slice_eq_str(claim->node, "o") || slice_eq_str(claim->node, "c") ||
                       decimal_u32(claim->node, &node);
     return known_node && (claim->state == 'q' || claim->state == 'u' || claim->state == 'f') &&
-           decimal_u32(attempt, &claim->attempt) && decimal_u32(generation, &claim->generation) &&
-           decimal_u32(deliveries, &claim->deliveries);
+                   decimal_u32(attempt, &claim->attempt) &&
+                   decimal_u32(generation, &claim->generation) &&
+                   decimal_u32(deliveries, &claim->deliveries)
+               ? 0
+               : -1;
 }
 
 int claim_read(const struct claims *claims, uint32_t index, struct claim *claim)
@@ -223,7 +241,7 @@ int claim_read(const struct claims *claims, uint32_t index, struct claim *claim)
                             .wanted = f[7],
                             .values = item->element + CLAIM_FIELDS,
                             .value_count = (uint32_t)(item->elements - CLAIM_FIELDS)};
-    return decimal_u32(f[0], &claim->queue) && read_live(claim->live, claim) ? 0 : -1;
+    return decimal_u32(f[0], &claim->queue) ? claim_read_live(claim->live, claim) : -1;
 }
 
 /* --- stored outputs --- */

@@ -1,4 +1,4 @@
-/* decimal: numbers as texts of ours hold them; internal to lib/protocol.
+/* decimal: numbers as texts of the protocol hold them.
  *
  * Strict: the whole slice, no sign but for the signed one, no empty text, no overflow.
  */

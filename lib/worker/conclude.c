@@ -10,6 +10,8 @@
 /* `node|scope|attempt|` and `generation|` begin the live field, where none of them has a bar. */
 struct slice run_identity(const struct token *token, bool failed)
 {
+    if (token->step_count > 0)
+        return token->first_identity; /* what the steps led to is nobody else's */
     const char *at = token->live.ptr, *const end = at + token->live.len;
     for (int bars = failed ? 4 : 3; bars > 0 && at; bars--) {
         at = memchr(at, '|', (size_t)(end - at));
@@ -108,7 +110,8 @@ static int park(struct run *run, struct ledger_execution *record, enum ledger_ki
     ledger_write_execution(scratch, record);
     token->result = (struct token_result){.kind = kind,
                                           .failed = kind != LEDGER_WAIT,
-                                          .identity = token->live,
+                                          .identity = token->step_count > 0 ? token->first_identity
+                                                                            : token->live,
                                           .output_field = SLICE(""),
                                           .output_value = SLICE(""),
                                           .record = run_keep_scratch(run),
@@ -229,6 +232,7 @@ int run_conclude(struct run *run, enum route_outcome outcome, struct slice outpu
     token->result =
         (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
                               .failed = record.failed,
+                              .ended_us = record.ended_us,
                               .ops = route->ops,
                               .op_count = route->op_count};
     int rc = store_output(run, &record);

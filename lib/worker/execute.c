@@ -5,6 +5,7 @@
 #include "protocol/ledger.h"
 #include "protocol/wanted.h"
 #include "worker/run.h"
+#include "worker/stretch.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -396,7 +397,7 @@ static int continuation(const struct execution *execution, struct token *token)
     return token->result.identity.ptr && token->result.record.ptr ? 0 : -1;
 }
 
-int execute_token(const struct execution *execution, struct token *token)
+static int execute_here(const struct execution *execution, struct token *token)
 {
     struct run run = {
         .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
@@ -410,6 +411,15 @@ int execute_token(const struct execution *execution, struct token *token)
     return execute(&run) == 0 ? 0 : handle_failure(&run);
 }
 
+int execute_token(const struct execution *execution, struct token *token)
+{
+    const int64_t until_us = execution->now_us(execution->context) + STRETCH_US;
+    int rc = execute_here(execution, token);
+    while (rc == 0 && stretch_on(token, until_us))
+        rc = execute_here(execution, token);
+    return rc;
+}
+
 int execute_give_up(const struct execution *execution, struct token *token,
                     const struct graph_failure *failure)
 {
@@ -417,7 +427,7 @@ int execute_give_up(const struct execution *execution, struct token *token,
                       .token = token,
                       .started_us = execution->now_us(execution->context),
                       .failure = *failure};
-    if (is_continuation(token))
+    if (is_continuation(token) || token_rewind(token) != 0)
         return -1;
     if (!is_hidden(token))
         run.node = find_node(&run);

@@ -66,7 +66,7 @@ static void execute_one(struct worker *worker, struct channel *channel, struct t
         channel_back_off(channel);
         return;
     }
-    worker->stats.executed++;
+    worker->stats.executed += 1 + token->step_count;
     if (token->result.failed)
         worker->stats.failed++;
     token_list_push(&channel->results, token);

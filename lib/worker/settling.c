@@ -37,8 +37,11 @@ bool channel_wants_settle(const struct channel *channel)
 
 static size_t result_bytes(const struct token *token)
 {
-    return token->result.record.len + token->result.output_value.len +
-           (size_t)token->result.op_count * 64 + 512;
+    size_t bytes = token->result.record.len + token->result.output_value.len +
+                   (size_t)token->result.op_count * 64 + 512;
+    for (uint32_t i = 0; i < token->step_count; i++)
+        bytes += token->steps[i].record.len + token->steps[i].output_value.len + 64;
+    return bytes;
 }
 
 static uint32_t count_to_send(const struct channel *channel)
@@ -96,9 +99,16 @@ static void add_token(struct command *command, const struct token *token)
                                                  .output_value = result->output_value,
                                                  .kind = result->kind,
                                                  .record = result->record,
-                                                 .op_count = result->op_count});
+                                                 .op_count = result->op_count,
+                                                 .step_count = token->step_count});
     for (uint32_t i = 0; i < result->op_count; i++)
         add_op(command, token->graph, &result->ops[i]);
+    for (uint32_t i = 0; i < token->step_count; i++) {
+        const struct token_step *step = &token->steps[i];
+        const struct slice next =
+            i + 1 < token->step_count ? token->steps[i + 1].node : token->node;
+        settle_step(command, next, step->output_value, step->record);
+    }
 }
 
 /* What was sent comes first again. */
@@ -168,7 +178,7 @@ static void take_result(struct channel *channel, struct token *token, enum settl
     struct worker *worker = channel->worker;
     switch (result) {
     case SETTLE_OK:
-        worker->stats.settled++;
+        worker->stats.settled += 1 + token->step_count;
         break;
     case SETTLE_HELD:
         channel->doubt = true;

@@ -130,6 +130,25 @@ struct token *token_new(struct token_pool *pool, const struct claim *claim)
     return token;
 }
 
+int token_rewind(struct token *token)
+{
+    struct claim claim;
+    if (token->step_count == 0)
+        return 0;
+    token->step_count = 0;
+    if (claim_read_live(token->live, &claim) != 0)
+        return -1;
+    token->node = claim.node;
+    token->scope = claim.scope;
+    token->attempt = claim.attempt;
+    token->state = claim.state;
+    token->wanted = token->claimed_wanted;
+    token->values = token->claimed_values;
+    token->value_count = token->claimed_count;
+    token->result = (struct token_result){.op_count = 0};
+    return 0;
+}
+
 void token_free(struct token_pool *pool, struct token *token)
 {
     if (!token)

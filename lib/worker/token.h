@@ -19,6 +19,13 @@
 /* What a token may take at most: values of many predecessors, documents over them, its output. */
 #define TOKEN_ARENA_BYTES ((size_t)512 << 20)
 
+/* A node that was executed before the one that the result is of (stretch.h). */
+struct token_step {
+    struct slice node;         /* executed in it */
+    struct slice output_value; /* empty: stores nothing */
+    struct slice record;
+};
+
 struct token_result {
     enum ledger_kind kind;
     bool failed;
@@ -27,6 +34,7 @@ struct token_result {
     struct slice record;
     const struct route_op *ops;
     uint32_t op_count;
+    int64_t ended_us; /* Redis' clock */
 };
 
 struct token {
@@ -42,6 +50,14 @@ struct token {
     struct slice *values; /* one per wanted name; ptr NULL: absent */
     uint32_t value_count;
     bool values_too_large; /* they did not fit: the execution fails with too_large */
+
+    /* Executed and not settled: the first is of the claimed token. node, attempt, state, wanted and values are
+     * then of the one behind the last, which has no number yet, and here is what was claimed. */
+    struct token_step *steps;
+    uint32_t step_count;
+    struct slice first_identity; /* of the first one's result */
+    struct slice claimed_wanted, *claimed_values;
+    uint32_t claimed_count;
 
     struct token_result result;
     bool given_up; /* the result is `internal`, put in place of one that Redis refused */
@@ -68,6 +84,8 @@ struct token_pool {
 
 /* A copy of the claim. NULL without memory. */
 MUSTCHECK struct token *token_new(struct token_pool *pool, const struct claim *claim);
+/* As it was claimed: what was executed since is forgotten. -1 when that cannot be read. */
+MUSTCHECK int token_rewind(struct token *token);
 void token_free(struct token_pool *pool, struct token *token); /* NULL is fine */
 void token_list_free(struct token_pool *pool, struct token_list *list);
 void token_pool_free(struct token_pool *pool);

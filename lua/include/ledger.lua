@@ -25,7 +25,7 @@ end
 local function ledger_append()
     if records_count > 0 then
         local next_seq = format('%.0f', seq + 1)
-        call('XADD', ledger_key, epoch .. '-' .. next_seq, 't', now_us, 'b', concat(records))
+        call('XADD', ledger_key, epoch .. '-' .. next_seq, 't', now_us, 'b', concat(records, '', 1, records_count))
         call('HSET', KEYS[1], 'seq', next_seq)
     end
 end

@@ -8,7 +8,8 @@
 -- them.
 local runs, run_order = {}, {}
 -- One at a time, used again and again.
-local draft = {run = nil, changes = nil, joins = '', scope = '', counter = 0, open = 0, last = 0, emitted_before = 0}
+local draft = {run = nil, changes = nil, joins = '', scope = '', counter = 0, open = 0, last = 0, events = 0,
+    emitted_before = 0}
 -- Tokens: run, queue, number, node, wanted, state, entry and queue index when it is handed on, live field's
 -- name, scope, attempt.
 local emitted, emitted_count = {}, 0
@@ -40,7 +41,7 @@ end
 
 local function draft_begin(run, changes, scope)
     draft.run, draft.changes, draft.joins, draft.scope = run, changes, '', scope
-    draft.counter, draft.open, draft.last = run.counter, run.open, run.last
+    draft.counter, draft.open, draft.last, draft.events = run.counter, run.open, run.last, run.events + 1
     draft.emitted_before = emitted_count
 end
 
@@ -49,7 +50,8 @@ local function parked_wanted(wanted, number)
     return wanted .. (sub(wanted, -1) == ';' and '' or ',') .. 'p' .. number
 end
 
-local function draft_drop()
+local function draft_drop(records_before)
+    records_count = records_before
     for i = emitted_count, draft.emitted_before + 1, -1 do
         emitted[i] = nil
     end
@@ -66,8 +68,7 @@ local function draft_keep()
     else
         run.writes = draft.changes
     end
-    run.counter, run.open, run.last = draft.counter, draft.open, draft.last
-    run.events = run.events + 1
+    run.counter, run.open, run.last, run.events = draft.counter, draft.open, draft.last, draft.events
 end
 
 local function field(name)
@@ -127,7 +128,7 @@ local function overlay_check()
 end
 
 -- Of a run that failed everything is written but its new entries: the live fields that are left are what
--- its end cut off.
+-- its end cut off. Outputs are of no use to a run that is over.
 local function overlay_write()
     for i = 1, #run_order do
         local run = run_order[i]
@@ -136,13 +137,14 @@ local function overlay_write()
                 .. text_of[run.open] .. '|' .. text_of[run.last] .. '|' .. text_of[run.events]
             local set, set_count = {'h', head, nil, nil, nil, nil, nil, nil}, 2
             local del, del_count = {nil, nil}, 0
+            local runs_on = run.status == 'r'
             for name, value in pairs(run.writes) do
-                if value then
-                    set[set_count + 1], set[set_count + 2] = name, value
-                    set_count = set_count + 2
-                else
+                if not value then
                     del_count = del_count + 1
                     del[del_count] = name
+                elseif runs_on or byte(name) ~= 111 then -- 'o'
+                    set[set_count + 1], set[set_count + 2] = name, value
+                    set_count = set_count + 2
                 end
             end
             call_all('HSET', run.key, set)

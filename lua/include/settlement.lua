@@ -1,8 +1,19 @@
 -- settlement: one token after the other, in the overlay.
 --
 -- Arguments of a token, from ARGV[i]: run, incarnation, number, identity, queue index, entry id, output
--- field, output value, record kind, record, number of operations, then three an operation.
+-- field, output value, record kind, record, number of operations or `operations,steps`, then three an operation,
+-- three a step.
 local TOKEN_ARGS = 11
+-- As text -> of operations, of steps.
+local token_counts = setmetatable({}, {__index = function(counts, text)
+    local operations, steps = match(text, '^(%d+),?(%d*)$')
+    if not operations or #text > 15 then
+        malformed('operations')
+    end
+    local count = {tonumber(operations), tonumber(steps) or 0}
+    counts[text] = count
+    return count
+end})
 local acknowledged = {} -- queue name -> ids
 local finished = {} -- runs that became final
 
@@ -74,20 +85,63 @@ local function park(run, at, number, name, live)
     return true
 end
 
+-- What was executed before the node that the arguments are about: a stretch of nodes, each the only one that its
+-- predecessor led to. Their tokens come and go here; ARGV[at] on: the next node, output value (empty: stores
+-- nothing), record. Returns the last one's node and number, or nil when that is malformed.
+local function walk(at, steps, node, number, frame, scope)
+    local run, events = draft.run, draft.events
+    for i = at, at + 3 * steps - 3, 3 do
+        local next_node, value = ARGV[i], ARGV[i + 1]
+        if not match(next_node, '^%d+$') then
+            return nil
+        end
+        if value ~= '' then
+            local own = 'o' .. node .. '|' .. frame
+            local before = scope ~= '' and field(own)
+            if not before or not is_younger(before, value) then
+                draft.changes[own] = value
+            end
+        end
+        local last = draft.last + 1
+        local next_number = text_of[last]
+        record('x', ARGV[i + 2], text_of[events] .. '|' .. number .. '|0|' .. next_number .. '|' .. next_number
+            .. '|' .. run.status .. '|')
+        events = events + 1
+        draft.last, node, number = last, next_node, next_number
+    end
+    draft.events = events
+    return node, number
+end
+
 -- Settles a token that is live and ours. Returns the word of its result, and whether its entry leaves.
 local function settle_live(run, i, node, scope, live, has_generation, live_name, entry_name)
     local number, output, kind = ARGV[i + 2], ARGV[i + 6], ARGV[i + 8]
-    local operations, budget_before = number_of[ARGV[i + 10]], budget
+    local count = token_counts[ARGV[i + 10]]
+    local operations, steps, budget_before, records_before = count[1], count[2], budget, records_count
     local frame = frame_of(scope)
-    local own = 'o' .. node .. '|' .. frame
-    local before, first = run.counter, run.last + 1
+    local before = run.counter
     -- nil: room for what most tokens change.
-    local changes = {[live_name] = false, [own] = nil, [entry_name] = nil}
+    local changes = {[live_name] = false, [entry_name] = nil, own = nil}
     draft_begin(run, changes, scope)
     draft.counter = before - 1
     if sub(live, -1) == 'f' then
         changes['p' .. number] = false
     end
+    local last_live = live
+    if steps > 0 then
+        if not match(node, '^%d') then
+            return 'bad'
+        end
+        node, number = walk(i + TOKEN_ARGS + 3 * operations, steps, node, number, frame, scope)
+        if not node then
+            draft_drop(records_before)
+            return 'bad'
+        end
+        -- Nobody else knows of this token.
+        live_name, has_generation, last_live = 't' .. number, true, node .. '|' .. scope .. '|1|0|0|q'
+    end
+    local own = 'o' .. node .. '|' .. frame
+    local first = draft.last + 1
     local plan
     if node == 'c' then
         plan = kind == 'n' and operations == 0 and work_read_stored(number)
@@ -99,6 +153,7 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         and (export == '' or match(export, '^|%d+$')))
     if not plan or not own_output or (kind == 'w' and plan ~= 'park')
         or ((plan == 'fail' or plan == 'park') and not has_generation) then
+        draft_drop(records_before)
         return 'bad'
     end
     if output ~= '' then
@@ -116,7 +171,8 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         finish(run, 'f')
     elseif plan == 'park' then
         draft.counter = before
-        if not park(run, i + TOKEN_ARGS, number, live_name, live) then
+        if not park(run, i + TOKEN_ARGS, number, live_name, last_live) then
+            draft_drop(records_before)
             return 'bad'
         end
     else
@@ -125,7 +181,7 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
             refusal = leave_iterations(scope)
         end
         if refusal then
-            draft_drop()
+            draft_drop(records_before)
             budget = budget_before
             return refusal
         end
@@ -141,8 +197,9 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
     elseif stands_for(run, entry_name) then
         changes[entry_name] = false
     end
+    local event = text_of[draft.events]
     draft_keep()
-    record(kind, ARGV[i + 9], text_of[run.events] .. '|' .. number .. '|' .. text_of[draft.counter - before] .. '|'
+    record(kind, ARGV[i + 9], event .. '|' .. number .. '|' .. text_of[draft.counter - before] .. '|'
         .. text_of[first] .. '|' .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
     return 'ok', leaves
 end

@@ -47,18 +47,21 @@ class Claim:
 
 
 class Settle:
-    """One token's arguments: a success unless `failed`."""
+    """One token's arguments: a success unless `failed`. steps: [(next node, output value, record)]; then `node` is
+    the last one's, and output and operations are of it."""
 
-    def __init__(self, claim, ops=(), output=None, failed=False, record=None, **changes):
+    def __init__(self, claim, ops=(), output=None, failed=False, record=None, steps=(), **changes):
         self.claim = claim
+        self.steps = list(steps)
         self.ops = [("f", "", "")] if failed else list(ops)
         node, scope = claim.node, claim.scope
         identity = "%s|%s|%d|" % (node, scope, claim.attempt)
         args = {
             "run": claim.run, "incarnation": claim.incarnation, "number": claim.number,
-            "identity": identity + ("%d|" % claim.generation if failed else ""),
+            "identity": identity + ("%d|" % claim.generation if failed and not steps else ""),
             "queue": claim.queue, "id": claim.id,
-            "field": "" if output is None else "o%s|%s" % (node, scope), "value": output or "",
+            "field": "" if output is None else "o%s|%s" % (steps[-1][0] if steps else node, scope),
+            "value": output or "",
             "kind": {"c": "n", "o": "o"}.get(node, "x"),
             "record": record or "%s/%s" % (claim.run, claim.number),
         }
@@ -68,9 +71,10 @@ class Settle:
     def flat(self):
         a = self.args
         out = [a["run"], a["incarnation"], a["number"], a["identity"], a["queue"], a["id"],
-               a["field"], a["value"], a["kind"], a["record"], len(self.ops)]
-        for op in self.ops:
-            out += op
+               a["field"], a["value"], a["kind"], a["record"],
+               "%d,%d" % (len(self.ops), len(self.steps)) if self.steps else len(self.ops)]
+        for triple in self.ops + self.steps:
+            out += triple
         return out
 
 

@@ -27,7 +27,8 @@ def waits_then(name, *nodes):
     return {"metadata": {"name": name}, "nodes": nodes, "edges": edges}
 
 
-GOOD = waits_then("good", transform("a", "input.n + 1"), transform("b", "input * 2"))
+# b is a program in jq, which no worker executes together with what comes before it.
+GOOD = waits_then("good", transform("a", "input.n + 1"), {"id": "b", "type": "transform", "config": {"jq": ". * 2"}})
 AWAKE = {"metadata": {"name": "awake"}, "nodes": [{"id": "a", "type": "noop"}]}
 
 

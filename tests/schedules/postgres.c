@@ -119,10 +119,31 @@ PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *
     return actor && actor->dying ? NULL : __real_PQconnectStartParams(keys, values, expand);
 }
 
+/* What an abandoned connection has locked is free when its server process has noticed, which takes it real time:
+ * ours may pass leases meanwhile. One that waits for a lock itself notices nothing before it has that. */
+static void wait_until_gone(int pid)
+{
+    char query[128];
+    bool there = pid != 0;
+    (void)snprintf(query, sizeof(query),
+                   "select 1 from pg_stat_activity where pid = %d and "
+                   "wait_event_type is distinct from 'Lock'",
+                   pid);
+    while (there) {
+        PGresult *result = PQexec(watcher, query);
+        if (PQresultStatus(result) != PGRES_TUPLES_OK)
+            violated("Postgres: %s", PQerrorMessage(watcher));
+        there = PQntuples(result) > 0;
+        PQclear(result);
+    }
+}
+
 void __wrap_PQfinish(PGconn *conn)
 {
     struct actor *actor = actor_self();
+    const int pid = actor ? PQbackendPID(conn) : 0;
     if (actor)
         actor->in_transaction = actor->listens = actor->notified = false;
     __real_PQfinish(conn);
+    wait_until_gone(pid);
 }

@@ -120,14 +120,24 @@ static void learn_settle(const struct argv *argv, const redisReply *reply)
     const redisReply *results = reply->element[2];
     for (long i = 0; i < tokens; i++) {
         const char *result = results->element[i]->str;
-        const long operations = number_at(argv, at + TOKEN_ARGS - 1);
+        const char *counts = argv->words[at + TOKEN_ARGS - 1];
+        const char *comma = memchr(counts, ',', argv->lens[at + TOKEN_ARGS - 1]);
+        const long operations = strtol(counts, NULL, 10);
+        const long steps = comma ? strtol(comma + 1, NULL, 10) : 0;
+        const bool is_ok = strcmp(result, "ok") == 0;
         happened("settled %s", result);
+        if (steps > 0)
+            happened("stretch %s", result);
         /* A failure's identity has the generation. */
-        if (bars(argv->words[at + 3], argv->lens[at + 3]) == 4 && strcmp(result, "ok") != 0)
+        if (bars(argv->words[at + 3], argv->lens[at + 3]) == 4 && !is_ok)
             happened("failures refused: %s", result);
-        for (long k = 0; k < operations && strcmp(result, "ok") == 0; k++)
-            happened("operation %c", argv->words[at + TOKEN_ARGS + 3 * k][0]);
-        at += TOKEN_ARGS + 3 * (int)operations;
+        for (long k = 0; k < operations && is_ok; k++) {
+            const char kind = argv->words[at + TOKEN_ARGS + 3 * k][0];
+            happened("operation %c", kind);
+            if (steps > 0)
+                happened("stretch to operation %c", kind);
+        }
+        at += TOKEN_ARGS + 3 * (int)(operations + steps);
     }
 }
 

@@ -1,0 +1,25 @@
+/* stretch: nodes that are executed one after the other and settled together.
+ *
+ *   claimed token ──execute──> its one successor ──execute──> … ──execute──> what does not go on
+ *         step 0                     step 1                        the token's result
+ *
+ * A node that leads to one other goes on with it at once, as long as that takes no time, has no effect
+ * outside, and needs nothing that is not at hand. So a chain of such nodes costs one call, not one each.
+ * What a crash repeats is what the call would have settled: as with any result that was not submitted.
+ */
+#ifndef TROUPE_WORKER_STRETCH_H
+#define TROUPE_WORKER_STRETCH_H
+
+#include "worker/token.h"
+
+enum {
+    STRETCH_STEPS_MOST = 15,
+    STRETCH_US = 2000,         /* after that it goes on no more: others wait */
+    STRETCH_BYTES = 256 << 10, /* of what it came to so far */
+};
+
+/* The token's result becomes a step and its successor takes its place, without a result: true. False when
+ * it is to be settled as it is, or ended after until_us (Redis' clock). */
+bool stretch_on(struct token *token, int64_t until_us);
+
+#endif
