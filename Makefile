@@ -206,7 +206,7 @@ lab-chaos:
 
 # The worker and the supervisor in one process whose ways out are the scheduler's: its own link.o and
 # redis.o stand before ours, libpq's statements and poll are wrapped. See tests/schedules/sim.h.
-SCHEDULES_WRAP := -Wl,--wrap=poll,--wrap=__poll_chk,--wrap=PQsendQuery,--wrap=PQsendQueryParams,--wrap=PQconnectStartParams,--wrap=PQfinish
+SCHEDULES_WRAP := -Wl,--wrap=poll,--wrap=__poll_chk,--wrap=PQsendQuery,--wrap=PQsendQueryParams,--wrap=PQconnectStartParams,--wrap=PQfinish,--wrap=exec_is_instant
 SCHEDULES_SOURCES := $(filter-out %/clock_preload.c,$(wildcard tests/schedules/*.c))
 $(B)/tests/schedules/schedules: $(call objects,$(SCHEDULES_SOURCES)) $(B)/libtroupe.a
 	@echo "  LINK    $@"

@@ -21,7 +21,7 @@ end
 --@include claim.lua
 local workers_key, serves_key = prefix .. 'workers', prefix .. 'serves'
 local consumer, lease, from, limit = ARGV[2], count_arg(3, 'lease'), ARGV[4], count_arg(5, 'limit')
-if consumer == '' or limit < 1 or read_queues(6) ~= #ARGV + 1 then
+if consumer == '' or limit < 1 or read_queues(6, true) ~= #ARGV + 1 then
     malformed('hello')
 end
 local registered = call('HGET', workers_key, consumer)

@@ -21,7 +21,7 @@ end
 -- How many entries of a queue one call looks at: those whose token is gone give no claim.
 local LOOK = 200
 local lapsed, limit = ARGV[4], count_arg(5, 'limit')
-if limit < 1 or read_queues(6) ~= #ARGV + 1 then
+if limit < 1 or read_queues(6, true) ~= #ARGV + 1 then
     malformed('reclaim')
 end
 local theirs = call('HGET', workers_key, lapsed)

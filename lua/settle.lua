@@ -41,7 +41,7 @@ local function settle()
     if not want or want > 1000000 or keep > want then
         malformed('want')
     end
-    local at = read_queues(6)
+    local at = read_queues(6, true)
     local adopt_first, adopt_count = at + 1, count_arg(at, 'adopted')
     for i = adopt_first, adopt_first + 2 * adopt_count - 2, 2 do
         if not queue_names[ARGV[i]] or not is_entry_id(ARGV[i + 1] or '') then

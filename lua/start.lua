@@ -1,79 +1,183 @@
 #!lua
--- start: a run begins: its hash, its entry tokens, its ledger record. Idempotent by run id.
+-- start: runs begin: their hashes, their entry tokens, their ledger records. Idempotent by run id.
 --
 -- KEYS  1 meta key of the partition
--- ARGV  epoch, run, incarnation, digest, fin (wanted of the hidden last token, or empty), rn (JSON),
---       input (JSON), not_after (unix ms of Redis), deadline (unix ms; 0: none), caller's part of the
---       record, inbox entry id or empty, n, then n × (node, queue, wanted)
--- reply ok, time in µs, started | exists | ended | late;  epoch | hold
+-- ARGV  epoch, budget (operations), nqueues, queue…, nruns, then per run: run, incarnation, digest, fin (wanted
+--       of the hidden last token, or empty), rn (JSON), input (JSON), not_after (unix ms of Redis), deadline
+--       (unix ms; 0: none), caller's part of the record, inbox entry id or empty, n, then n × (node, queue,
+--       wanted), nexecuted, and of that many entry tokens what came of them, as `settle` gets it (queues by
+--       their index in the list above)
+-- reply ok, time in µs, results (started executed exists ended late);  epoch | hold
 --
 -- Invariants: no script but this one makes a run hash; without allow-oom, so that Redis refuses it
 -- before it begins when memory is full; a request that came before is named in the ledger (`d`), since
--- its inbox entry is acknowledged only after the commit of the first start.
+-- its inbox entry is acknowledged only after the commit of the first start. An entry token that was executed
+-- is settled in the call that makes it, and never seen; one that cannot be is like any other.
 --@include base.lua
 --@include partition.lua
 if hold then
     return {'hold'}
 end
---@include chunks.lua
---@include scopes.lua
---@include queues.lua
---@include ledger.lua
-local run, incarnation, digest, fin, rn, input = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local not_after, deadline, part = count_arg(8, 'not_after'), count_arg(9, 'deadline'), ARGV[10]
-local inbox, count = ARGV[11], count_arg(12, 'entries')
-if count < 1 or #ARGV ~= 12 + 3 * count or not match(run, '^[%x-]+$') or not match(incarnation, '^[1-9]%d*$')
-    or digest == '' then
-    malformed('start')
-end
-local key, timers_key = prefix .. 'run:' .. run, prefix .. 'timers'
-local status = call('HGET', key, 'h') and 'exists' or call('ZSCORE', prefix .. 'ended', run) and 'ended'
-if status then
-    if inbox ~= '' then
-        record('d', #run .. ':' .. run .. #inbox .. ':' .. inbox, '')
-        ledger_append()
-    end
-    return {'ok', now_us, status}
-end
-if now_ms > not_after then
-    return {'ok', now_us, 'late'}
-end
-local fields = {
-    'h', 'r|' .. incarnation .. '|' .. count .. '|0|' .. count .. '|1', 'dg', digest, 'in', input, 'rn', rn,
-    'fin', fin,
-}
-local nodes = {}
-for i = 1, count do
-    local node, queue = ARGV[10 + 3 * i], ARGV[11 + 3 * i]
-    local index, scope = match(node, '^(%d+)|?([^|,;\t\n]*)$') -- a loop's head begins in its scope
-    if not index or not match(queue, '^[^%s,|]+$') then
-        malformed('entry node')
-    end
-    queue_key_to_add(queue)
-    fields[#fields + 1] = 't' .. i
-    node = index .. '|' .. scope
-    nodes[i] = node
-    fields[#fields + 1] = node .. '|1|0|0|q'
-    if scope ~= '' then
-        each_overlapping(scope, function(iteration)
-            fields[#fields + 1] = 'i' .. iteration
-            fields[#fields + 1] = '1' -- one loop per head: nobody else begins in it
-        end)
-    end
-end
-record('s', part, '1|' .. count)
-if deadline > 0 then
-    call('ZCARD', timers_key) -- its type, before any write
-end
 
-queues_create()
-ledger_append()
-call_all('HSET', key, fields)
-if deadline > 0 then
-    call('ZADD', timers_key, deadline, run .. '/d')
+local function start()
+    --@include chunks.lua
+    --@include numbers.lua
+    --@include queues.lua
+    --@include ledger.lua
+    --@include scopes.lua
+    --@include overlay.lua
+    -- Nothing is handed on here, so no entry stands for another token.
+    local function hand_on()
+        return false
+    end
+    local function stands_for()
+        return nil
+    end
+    --@include joins.lua
+    --@include operations.lua
+    --@include settlement.lua
+    local RUN_ARGS, ENTRY_ARGS = 11, 3
+    local ABSENT = setmetatable({}, {__index = function()
+        return false
+    end})
+
+    -- What is there of a run, or nil when it begins. Asked once: the second of two in one call finds the first.
+    local function look_up(id, not_after)
+        if runs[id] then
+            return 'exists'
+        end
+        if call('HGET', prefix .. 'run:' .. id, 'h') then
+            return 'exists'
+        end
+        if call('ZSCORE', prefix .. 'ended', id) then
+            return 'ended'
+        end
+        return now_ms > not_after and 'late' or nil
+    end
+
+    -- The index behind a run's arguments at `at`; the one behind its entries; an error when they make no sense.
+    local function measure(at)
+        local count = count_arg(at + RUN_ARGS - 1, 'entries')
+        local behind = at + RUN_ARGS + ENTRY_ARGS * count
+        local executed, next_at = count_arg(behind, 'executed'), behind + 1
+        for _ = 1, executed do
+            local counts = token_counts[ARGV[next_at + TOKEN_ARGS - 1] or '']
+            next_at = next_at + TOKEN_ARGS + 3 * (counts[1] + counts[2])
+        end
+        local run, incarnation, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+        if count < 1 or executed > count or next_at > #ARGV + 1 or not match(run, '^[%x-]+$')
+            or not match(incarnation, '^[1-9]%d*$') or digest == '' then
+            malformed('start')
+        end
+        count_arg(at + 6, 'not_after')
+        count_arg(at + 7, 'deadline')
+        for i = at + RUN_ARGS, behind - ENTRY_ARGS, ENTRY_ARGS do
+            if not match(ARGV[i], '^%d+|?[^|,;\t\n]*$') or not match(ARGV[i + 1], '^[^%s,|]+$') then
+                malformed('entry node')
+            end
+        end
+        return next_at, behind
+    end
+
+    -- The run with its entry tokens, in the overlay.
+    local function make(at, count)
+        local id, incarnation, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+        local writes = {
+            dg = digest, ['in'] = ARGV[at + 5], rn = ARGV[at + 4], fin = ARGV[at + 3], t1 = nil, h = nil,
+        }
+        local run = {
+            id = id, key = prefix .. 'run:' .. id, fields = ABSENT, writes = writes, status = 'r',
+            incarnation = incarnation, counter = count, open = 0, last = count, events = 1, digest = digest,
+            is_new = true,
+        }
+        runs[id] = run
+        run_order[#run_order + 1] = run
+        for i = 1, count do
+            local node, scope = match(ARGV[at + RUN_ARGS + ENTRY_ARGS * (i - 1)], '^(%d+)|?(.*)$')
+            writes['t' .. text_of[i]] = node .. '|' .. scope .. '|1|0|0|q' -- a loop's head begins in its scope
+            if scope ~= '' then
+                each_overlapping(scope, function(iteration)
+                    writes['i' .. iteration] = '1' -- one loop per head: nobody else begins in it
+                end)
+            end
+        end
+        record('s', ARGV[at + 8], '1|' .. text_of[count])
+        local deadline = number_of[ARGV[at + 7]]
+        if deadline > 0 then
+            call('ZCARD', timers_key) -- its type, before any write
+            timers[#timers + 1] = {run, deadline, id .. '/d'}
+        end
+        return run
+    end
+
+    -- Settles entry tokens that were executed; returns which, and whether that was all of them.
+    local function settle_executed(run, at, executed, count)
+        local settled, all = {}, executed == count
+        for _ = 1, executed do
+            local number, name = number_of[ARGV[at + 2]], 't' .. ARGV[at + 2]
+            local live = number and number >= 1 and number <= count and run.status == 'r' and run.writes[name]
+            local result
+            if live then
+                local node, scope = match(live, '^(%d+)|([^|]*)|')
+                result = settle_live(run, at, node, scope, live, true, name, '') -- it has no entry
+            end
+            settled[number or 0], all = result == 'ok', all and result == 'ok'
+            local counts = token_counts[ARGV[at + TOKEN_ARGS - 1]]
+            at = at + TOKEN_ARGS + 3 * (counts[1] + counts[2])
+        end
+        return settled, all
+    end
+
+    local function begin(at, behind)
+        local id, count, inbox = ARGV[at], number_of[ARGV[at + RUN_ARGS - 1]], ARGV[at + 9]
+        local found = look_up(id, number_of[ARGV[at + 6]])
+        if found then
+            if found ~= 'late' and inbox ~= '' then
+                record('d', #id .. ':' .. id .. #inbox .. ':' .. inbox, '')
+            end
+            return found
+        end
+        local run = make(at, count)
+        local settled, all = settle_executed(run, behind + 1, number_of[ARGV[behind]], count)
+        for i = 1, count do
+            if not settled[i] then
+                local entry = at + RUN_ARGS + ENTRY_ARGS * (i - 1)
+                local node, scope = match(ARGV[entry], '^(%d+)|?(.*)$')
+                emitted_count = emitted_count + 1
+                emitted[emitted_count] = {run, ARGV[entry + 1], text_of[i], node, ARGV[entry + 2], 'q', false, false,
+                    't' .. text_of[i], scope, '1'}
+            end
+        end
+        return all and 'executed' or 'started'
+    end
+
+    -- Arguments
+    budget = count_arg(2, 'budget')
+    local at = read_queues(3)
+    local count, places = count_arg(at, 'runs'), {}
+    at = at + 1
+    for i = 1, count do
+        places[2 * i - 1] = at
+        at, places[2 * i] = measure(at)
+    end
+    if at ~= #ARGV + 1 or budget < 1 then
+        malformed('start')
+    end
+
+    -- Phase 1: read and compute
+    local results = {}
+    for i = 1, count do
+        results[i] = begin(places[2 * i - 1], places[2 * i])
+    end
+    overlay_check()
+
+    -- Phase 2: write
+    queues_create()
+    ledger_append()
+    overlay_write()
+    for i = 1, #finished do
+        try('PUBLISH', 'troupe:completion_events', finished[i]) -- a hint: it may fail, the call may not
+    end
+    return {'ok', now_us, results}
 end
-for i = 1, count do
-    local queue, wanted = ARGV[11 + 3 * i], ARGV[12 + 3 * i]
-    call('XADD', queue_key(queue), '*', 'r', run, 'n', i, 'm', incarnation .. '|' .. nodes[i] .. '|1', 'w', wanted)
-end
-return {'ok', now_us, 'started'}
+return start()

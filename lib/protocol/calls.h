@@ -34,17 +34,21 @@ struct call_queues {
 
 /* --- start --- */
 
-struct start_call {
-    uint16_t partition;
-    struct slice epoch;
+struct start_run {
     const struct graph *graph;
     uint32_t incarnation;
     int64_t not_after_ms;       /* Redis' clock */
     struct ledger_start record; /* run, workflow, version, digest, input, labels, …, run_json */
 };
-void start_build(struct command *command, const struct start_call *call);
-enum start_result { START_STARTED, START_EXISTS, START_ENDED, START_LATE };
-MUSTCHECK int start_read(const redisReply *reply, enum start_result *result);
+/* In this order: begin, count × (run, executed × (settle_token, op*, step*)). */
+void start_begin(struct command *command, uint16_t partition, struct slice epoch,
+                 struct call_queues queues, uint32_t count);
+/* executed: of how many entry tokens it follows what came of them; they are numbered from 1, in the order of
+ * graph->entries. */
+void start_run(struct command *command, const struct start_run *run, uint32_t executed);
+/* EXECUTED: started, and all entry tokens are settled. */
+enum start_result { START_STARTED, START_EXECUTED, START_EXISTS, START_ENDED, START_LATE };
+MUSTCHECK int start_read(const redisReply *reply, uint32_t index, enum start_result *result);
 
 /* The value of the name `run`: {"id","workflow","version","started_at","labels"}. */
 void start_write_run_json(struct buf *out, struct slice run, struct slice workflow, int64_t version,
@@ -52,10 +56,12 @@ void start_write_run_json(struct buf *out, struct slice run, struct slice workfl
 
 /* --- settle and claims --- */
 
+#define SETTLE_BUDGET 512 /* operations of a call */
+
 struct settle_head {
     uint16_t partition;
     struct slice epoch, consumer, session;
-    uint32_t budget; /* 0: default */
+    uint32_t budget; /* 0: SETTLE_BUDGET */
     uint32_t want;   /* claims wished for */
     uint32_t keep;   /* how many of them may be successors of what is settled; at most want */
     struct call_queues queues;

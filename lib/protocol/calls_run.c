@@ -28,33 +28,41 @@ static void start_entries(struct command *command, const struct graph *graph, st
     }
 }
 
-void start_build(struct command *command, const struct start_call *call)
+void start_begin(struct command *command, uint16_t partition, struct slice epoch,
+                 struct call_queues queues, uint32_t count)
+{
+    command_begin_script(command, SCRIPT_START, partition);
+    command_arg(command, epoch);
+    command_arg_int(command, SETTLE_BUDGET);
+    command_queues(command, queues);
+    command_arg_int(command, count);
+}
+
+void start_run(struct command *command, const struct start_run *run, uint32_t executed)
 {
     struct buf scratch;
     buf_init(&scratch, COMMAND_MAX_BYTES);
-    command_begin_script(command, SCRIPT_START, call->partition);
-    command_arg(command, call->epoch);
-    command_arg(command, call->record.run);
-    command_arg_int(command, call->incarnation);
-    command_arg_str(command, call->graph->digest);
-    wanted_write_output(&scratch, call->graph);
+    command_arg(command, run->record.run);
+    command_arg_int(command, run->incarnation);
+    command_arg_str(command, run->graph->digest);
+    wanted_write_output(&scratch, run->graph);
     command_arg_buf(command, &scratch);
-    command_arg(command, call->record.run_json);
-    command_arg(command, call->record.input);
-    command_arg_int(command, call->not_after_ms);
-    command_arg(command, call->record.deadline_ms);
+    command_arg(command, run->record.run_json);
+    command_arg(command, run->record.input);
+    command_arg_int(command, run->not_after_ms);
+    command_arg(command, run->record.deadline_ms);
     buf_reset(&scratch);
-    ledger_write_start(&scratch, &call->record);
+    ledger_write_start(&scratch, &run->record);
     command_arg_buf(command, &scratch);
-    command_arg(command, call->record.inbox_id);
-    start_entries(command, call->graph, &scratch);
+    command_arg(command, run->record.inbox_id);
+    start_entries(command, run->graph, &scratch);
+    command_arg_int(command, executed);
     buf_free(&scratch);
 }
 
-/* The index of the reply's word among `words`, or -1. */
-static int read_word(const redisReply *reply, const char *const *words, int count)
+/* The word's index among `words`, or -1. */
+static int find_word(struct slice word, const char *const *words, int count)
 {
-    struct slice word = reply_part_text(reply, 0);
     for (int i = 0; i < count; i++) {
         if (slice_eq_str(word, words[i]))
             return i;
@@ -62,13 +70,16 @@ static int read_word(const redisReply *reply, const char *const *words, int coun
     return -1;
 }
 
-int start_read(const redisReply *reply, enum start_result *result)
+int start_read(const redisReply *reply, uint32_t index, enum start_result *result)
 {
     static const char *const words[] = {[START_STARTED] = "started",
+                                        [START_EXECUTED] = "executed",
                                         [START_EXISTS] = "exists",
                                         [START_ENDED] = "ended",
                                         [START_LATE] = "late"};
-    int word = read_word(reply, words, ARRAY_LEN(words));
+    const redisReply *results = reply_part(reply, 0);
+    const bool has = results && results->type == REDIS_REPLY_ARRAY && index < results->elements;
+    int word = has ? find_word(reply_slice(results->element[index]), words, ARRAY_LEN(words)) : -1;
     *result = word < 0 ? START_LATE : (enum start_result)word;
     return word < 0 ? -1 : 0;
 }
@@ -145,7 +156,7 @@ int cancel_read(const redisReply *reply, enum cancel_result *result)
 {
     static const char *const words[] = {
         [CANCEL_DONE] = "cancelled", [CANCEL_ENDED] = "ended", [CANCEL_GONE] = "gone"};
-    int word = read_word(reply, words, ARRAY_LEN(words));
+    int word = find_word(reply_part_text(reply, 0), words, ARRAY_LEN(words));
     *result = word < 0 ? CANCEL_GONE : (enum cancel_result)word;
     return word < 0 ? -1 : 0;
 }

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DEFAULT_BUDGET 512
 #define CLAIM_FIELDS 8
 
 /* --- the call --- */
@@ -27,7 +26,7 @@ void settle_begin(struct command *command, const struct settle_head *head, uint3
     command_arg(command, head->epoch);
     command_arg(command, head->consumer);
     command_arg(command, head->session);
-    command_arg_int(command, head->budget ? head->budget : DEFAULT_BUDGET);
+    command_arg_int(command, head->budget ? head->budget : SETTLE_BUDGET);
     command_want(command, head);
     command_queues(command, head->queues);
     command_arg_int(command, adopt_count);

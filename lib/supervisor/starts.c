@@ -23,9 +23,7 @@ static int build(struct supervisor *s, const struct store_run *run, const struct
     buf_init(&run_json, 0);
     start_write_run_json(&run_json, run->run_id, run->workflow, run->version, redis_now_us(s),
                          run->labels);
-    const struct start_call call = {
-        .partition = run->partition,
-        .epoch = slice_str(p->epoch_text),
+    const struct start_run start = {
         .graph = graph,
         .incarnation = 1,
         .not_after_ms = redis_now_us(s) / 1000 + NOT_AFTER_MS,
@@ -40,7 +38,8 @@ static int build(struct supervisor *s, const struct store_run *run, const struct
                    .run_json = buf_slice(&run_json),
                    .deadline_ms = slice_str(deadline)},
     };
-    start_build(command, &call);
+    start_begin(command, run->partition, slice_str(p->epoch_text), (struct call_queues){0}, 1);
+    start_run(command, &start, 0);
     bool good = buf_ok(&run_json) && command_ok(command);
     buf_free(&run_json);
     return good ? 0
@@ -70,7 +69,7 @@ static void note_reply(struct supervisor *s, const struct store_run *run, struct
                   LOG_B("run_id", run->run_id), LOG_S("reason", err.message));
         return;
     }
-    if (start_read(reply, &result) != 0 || result == START_LATE || result == START_ENDED) {
+    if (start_read(reply, 0, &result) != 0 || result == START_LATE || result == START_ENDED) {
         log_write(LOG_WARN, "a run could not be started: it is tried again",
                   LOG_B("run_id", run->run_id),
                   LOG_S("answer", result == START_ENDED ? "ended" : "late"));

@@ -125,7 +125,7 @@ static void take_streams(struct bell *bell, const redisReply *reply)
             continue;
         const struct slice key = reply_slice(stream->element[0]);
         if (slice_eq_str(key, KEY_RUNS))
-            inbox_take(bell->worker->inbox, stream->element[1]);
+            inbox_take(bell->worker->inbox, stream->element[1], true);
         else
             take_queue(bell->worker, key, stream->element[1]);
     }

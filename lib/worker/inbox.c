@@ -1,4 +1,5 @@
-/* inbox: from entries to started runs. Reading and taking over is in inbox_read.c. */
+/* inbox: from entries to runs that are to start. Starting is in starting.c, reading and taking over in
+ * inbox_read.c. */
 #include "worker/inbox.h"
 #include "base/log.h"
 #include "protocol/keys.h"
@@ -8,11 +9,9 @@
 #include <stdlib.h>
 
 enum {
-    RETRY_MS = 250,
     REFUSED_MS = 1000,
     UNPUBLISHED_MS = 500,
     TRIES_MAX = 5,
-    NOT_AFTER_MS = 20000, /* less than ended runs are remembered */
     DRAIN_MS = 1000,
     REQUEST_JSON_BYTES = 4 << 20,
 };
@@ -31,6 +30,7 @@ struct inbox *inbox_new(struct worker *worker)
 
 static void item_free(struct item *item)
 {
+    graph_release(item->graph);
     request_free(&item->request);
     free(item);
 }
@@ -52,12 +52,12 @@ bool inbox_has_room(const struct inbox *inbox) { return inbox->count < INBOX_ITE
 
 /* --- one request --- */
 
-static void wait_ms(struct item *item, int64_t ms)
+void item_wait_ms(struct item *item, int64_t ms)
 {
     item->next_us = worker_mono_us(item->inbox->worker) + ms * 1000;
 }
 
-static void finish(struct item *item)
+void item_finish(struct item *item)
 {
     struct inbox *inbox = item->inbox;
     const int slot = recent_add(&inbox->done_ids, item->request.entry_id);
@@ -68,11 +68,10 @@ static void finish(struct item *item)
     item->finished = true;
 }
 
-static void refuse(struct item *item) { item->step = ITEM_REJECT; }
+void item_refuse(struct item *item) { item->step = ITEM_REJECT; }
 
-/* What a reply that is no CALL_OK means. True when there is a reason to give up in `err`. */
-static bool call_again(struct item *item, struct channel *channel, enum call_status status,
-                       const struct err *err)
+bool item_call_again(struct item *item, struct channel *channel, enum call_status status,
+                     const struct err *err)
 {
     switch (status) {
     case CALL_EPOCH:
@@ -81,7 +80,7 @@ static bool call_again(struct item *item, struct channel *channel, enum call_sta
     case CALL_REFUSED:
         log_write(LOG_WARN, "a run cannot be started now", LOG_B("entry", item->request.entry_id),
                   LOG_S("run_id", item->request.run), LOG_S("reason", err->message));
-        wait_ms(item, REFUSED_MS);
+        item_wait_ms(item, REFUSED_MS);
         return err->code != ERR_UNREACHABLE && err->code != ERR_REFUSED &&
                ++item->tries >= TRIES_MAX;
     case CALL_HOLD:
@@ -90,7 +89,7 @@ static bool call_again(struct item *item, struct channel *channel, enum call_sta
     case CALL_OK:
         break;
     }
-    wait_ms(item, RETRY_MS);
+    item_wait_ms(item, INBOX_RETRY_MS);
     return false;
 }
 
@@ -122,7 +121,7 @@ static void on_lookup(void *context, const redisReply *reply)
     item->under_way = false;
     worker_wake(item->inbox->worker);
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
-        wait_ms(item, RETRY_MS);
+        item_wait_ms(item, INBOX_RETRY_MS);
         return;
     }
     digest = reply_slice(reply->element[0]);
@@ -133,7 +132,7 @@ static void on_lookup(void *context, const redisReply *reply)
                 LOG_WARN, "a workflow is not there, but the table of names is not complete yet",
                 LOG_B("workflow", item->request.workflow), LOG_B("entry", item->request.entry_id));
         item->said = true;
-        wait_ms(item, UNPUBLISHED_MS);
+        item_wait_ms(item, UNPUBLISHED_MS);
         return;
     }
     if (!digest.ptr && item->request.version)
@@ -153,7 +152,7 @@ static void on_lookup(void *context, const redisReply *reply)
     if (digest.ptr && digest.len != SHA256_HEX_LEN)
         request_refuse(&item->request, "the table of workflows is damaged");
     if (!digest.ptr || item->request.reason[0]) {
-        refuse(item);
+        item_refuse(item);
         return;
     }
     memcpy(item->digest, digest.ptr, digest.len);
@@ -178,86 +177,6 @@ static void look_up(struct item *item)
     buf_free(&name);
 }
 
-/* --- start --- */
-
-static void on_started(void *context, const redisReply *reply)
-{
-    struct item *item = context;
-    struct worker *worker = item->inbox->worker;
-    struct err err = ERR_INIT;
-    enum start_result result = START_LATE;
-    int64_t redis_us;
-    item->under_way = false;
-    worker_wake(worker);
-    const enum call_status status = call_status(reply, &redis_us, &err);
-    if (status != CALL_OK) {
-        if (call_again(item, &worker->channels[item->partition], status, &err)) {
-            request_refuse(&item->request, "it cannot be started: %s", err.message);
-            refuse(item);
-        }
-        return;
-    }
-    worker_note_time(worker, redis_us);
-    if (start_read(reply, &result) != 0)
-        log_write(LOG_ERROR, "an answer of start cannot be read",
-                  LOG_S("run_id", item->request.run));
-    if (result == START_LATE) { /* nothing was written */
-        wait_ms(item, RETRY_MS);
-        return;
-    }
-    if (result == START_STARTED) {
-        worker->stats.started++;
-        worker->channels[item->partition].wants_poll = true;
-    }
-    finish(item);
-}
-
-static void start(struct item *item, struct channel *channel, const struct graph *graph)
-{
-    struct worker *worker = item->inbox->worker;
-    const int64_t now_us = worker_redis_us(worker);
-    struct graph_text input = {.text = item->request.input};
-    struct graph_failure failure;
-    if (graph->input_schema && graph_schema_check(graph->input_schema, &input, "input_schema",
-                                                  &item->request.arena, &failure) != 0) {
-        request_refuse(&item->request, "%s", failure.message);
-        refuse(item);
-        return;
-    }
-    char version[24], submitted[24], deadline[24];
-    struct buf run_json;
-    (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);
-    (void)snprintf(submitted, sizeof(submitted), "%lld", (long long)item->request.submitted_us);
-    (void)snprintf(deadline, sizeof(deadline), "%lld", (long long)item->request.deadline_ms);
-    buf_init(&run_json, COMMAND_MAX_BYTES);
-    start_write_run_json(&run_json, slice_str(item->request.run), item->request.workflow,
-                         item->version, now_us, item->request.labels);
-    start_build(&worker->command,
-                &(struct start_call){.partition = channel->partition,
-                                     .epoch = channel_epoch(channel),
-                                     .graph = graph,
-                                     .incarnation = 1,
-                                     .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
-                                     .record = {.run = slice_str(item->request.run),
-                                                .workflow = item->request.workflow,
-                                                .version = slice_str(version),
-                                                .digest = slice_str(item->digest),
-                                                .input = item->request.input,
-                                                .labels = item->request.labels,
-                                                .submitted_us = slice_str(submitted),
-                                                .inbox_id = item->request.entry_id,
-                                                .run_json = buf_slice(&run_json),
-                                                .deadline_ms = slice_str(deadline)}});
-    item->partition = channel->partition;
-    if (buf_ok(&run_json) && command_ok(&worker->command)) {
-        item->under_way = worker_send(worker, on_started, item);
-    } else {
-        request_refuse(&item->request, "it does not fit into one call");
-        refuse(item);
-    }
-    buf_free(&run_json);
-}
-
 /* --- reject --- */
 
 static void on_rejected(void *context, const redisReply *reply)
@@ -270,10 +189,10 @@ static void on_rejected(void *context, const redisReply *reply)
     worker_wake(worker);
     const enum call_status status = call_status(reply, &redis_us, &err);
     if (status != CALL_OK) {
-        if (call_again(item, &worker->channels[item->partition], status, &err)) {
+        if (item_call_again(item, &worker->channels[item->partition], status, &err)) {
             log_write(LOG_ERROR, "a request can neither be started nor rejected: giving it up",
                       LOG_B("entry", item->request.entry_id), LOG_S("reason", err.message));
-            finish(item);
+            item_finish(item);
         }
         return;
     }
@@ -281,7 +200,7 @@ static void on_rejected(void *context, const redisReply *reply)
     worker->stats.rejected++;
     log_write(LOG_INFO, "a request cannot start", LOG_B("entry", item->request.entry_id),
               LOG_S("reason", item->request.reason));
-    finish(item);
+    item_finish(item);
 }
 
 static void reject(struct item *item, struct channel *channel)
@@ -307,7 +226,7 @@ static void step(struct item *item)
 {
     struct worker *worker = item->inbox->worker;
     struct channel *channel;
-    const struct graph *graph;
+    struct graph *graph;
     if (item->under_way || item->finished || worker_mono_us(worker) < item->next_us)
         return;
     switch (item->step) {
@@ -318,7 +237,7 @@ static void step(struct item *item)
         graph = graphs_get(worker->graphs, slice_str(item->digest));
         channel = graph ? item_channel(item) : NULL;
         if (channel)
-            start(item, channel, graph);
+            starting_add(item, channel, graph);
         break;
     case ITEM_REJECT:
         channel = item_channel(item);
@@ -333,10 +252,12 @@ void inbox_step(struct inbox *inbox)
     const struct worker *worker = inbox->worker;
     const bool give_back =
         worker->draining && worker_mono_us(worker) - worker->drain_us > (int64_t)DRAIN_MS * 1000;
+    for (struct item *item = inbox->items; item; item = item->next)
+        step(item);
+    starting_send(inbox);
     struct item **at = &inbox->items;
     while (*at) {
         struct item *item = *at;
-        step(item);
         if (!item->finished && !(give_back && !item->under_way)) {
             at = &item->next;
             continue;
@@ -347,9 +268,12 @@ void inbox_step(struct inbox *inbox)
     }
 }
 
-void inbox_take(struct inbox *inbox, const redisReply *entries)
+void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh)
 {
     struct worker *worker = inbox->worker;
+    struct item **last = &inbox->items;
+    while (*last)
+        last = &(*last)->next;
     for (size_t i = 0; i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
         const bool has_fields = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
@@ -369,8 +293,9 @@ void inbox_take(struct inbox *inbox, const redisReply *entries)
         if (done)
             memcpy(item->epoch, done->epoch, sizeof(item->epoch));
         item->step = item->request.reason[0] ? ITEM_REJECT : ITEM_LOOKUP;
-        item->next = inbox->items;
-        inbox->items = item;
+        item->fresh = fresh;
+        *last = item;
+        last = &item->next;
         inbox->count++;
     }
     worker_wake(worker);

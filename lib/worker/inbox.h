@@ -22,8 +22,9 @@ MUSTCHECK struct inbox *inbox_new(struct worker *worker);
 void inbox_free(struct inbox *inbox);
 /* Whether it takes more entries. */
 bool inbox_has_room(const struct inbox *inbox);
-/* Entries of a reply of XREADGROUP's form (an array of [id, [field, value, ...]]). */
-void inbox_take(struct inbox *inbox, const redisReply *entries);
+/* Entries of a reply of XREADGROUP's form (an array of [id, [field, value, ...]]). fresh: nobody had them
+ * before. */
+void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh);
 /* Goes on with every request that can go on. */
 void inbox_step(struct inbox *inbox);
 /* Reads more without blocking, if there is room and the last look found some or `look` is true. */

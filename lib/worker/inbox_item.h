@@ -7,7 +7,8 @@
 #include "worker/request.h"
 #include "worker/state.h"
 
-#define INBOX_ITEMS_MAX 64
+#define INBOX_ITEMS_MAX 128
+#define INBOX_RETRY_MS 250
 #define INBOX_ID_BYTES 44
 #define INBOX_EPOCH_BYTES 24
 #define INBOX_TAKEOVER_BYTES (1u << 20)
@@ -20,8 +21,14 @@ struct item {
     struct request request;
     enum item_step step;
     bool under_way, finished;
-    bool said;       /* that it waits for its workflow */
-    int64_t next_us; /* monotonic: nothing before */
+    bool fresh;        /* nobody had it before: its entry nodes may be executed before it starts */
+    bool alone;        /* a call of several was refused */
+    bool leads_on;     /* what was executed emits tokens */
+    uint32_t executed; /* nodes, in the call under way */
+    struct item *with; /* the next one of the same call */
+    struct graph *graph; /* retained: it is to start now */
+    bool said;           /* that it waits for its workflow */
+    int64_t next_us;     /* monotonic: nothing before */
     uint32_t tries;
     int64_t version; /* of the workflow, looked up */
     char digest[SHA256_HEX_LEN + 1];
@@ -63,6 +70,23 @@ struct inbox {
     struct recent done_ids; /* what we did, and nobody may have acknowledged yet */
     struct done done[RECENT_MAX];
 };
+
+/* Nothing more happens to it before that. */
+void item_wait_ms(struct item *item, int64_t ms);
+/* It has come to its end; its entry is remembered. */
+void item_finish(struct item *item);
+/* Its request has a reason why it cannot start. */
+void item_refuse(struct item *item);
+/* What a reply that is no CALL_OK means. True when there is a reason to give up in `err`. */
+bool item_call_again(struct item *item, struct channel *channel, enum call_status status,
+                     const struct err *err);
+
+/* --- starting.c --- */
+
+/* It is to start with the next call for its partition. */
+void starting_add(struct item *item, struct channel *channel, struct graph *graph);
+/* Makes the calls, one per partition and as many runs as fit. */
+void starting_send(struct inbox *inbox);
 
 /* In hand, or done by us lately and not doubted. */
 bool inbox_knows(const struct inbox *inbox, struct slice entry_id);

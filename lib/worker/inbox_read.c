@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum {
-    READ_COUNT = 32,
+    READ_COUNT = 64,
     TRICKLE_COUNT = 4,
     TRICKLE_MS = 100,
     NOGROUP_MS = 1000,
@@ -91,7 +91,7 @@ static void on_read(void *context, const redisReply *reply)
     const redisReply *entries = only_stream(reply);
     if (entries) {
         inbox->more = entries->elements >= inbox->asked;
-        inbox_take(inbox, entries);
+        inbox_take(inbox, entries, true);
     } else if (reply->type != REDIS_REPLY_NIL) {
         note_error(inbox, reply);
     }
@@ -154,7 +154,7 @@ static void on_recovered(void *context, const redisReply *reply)
                                 ? reply_slice(last->element[0])
                                 : SLICE_NONE;
     if (again) { /* the place to go on at is not behind these */
-        inbox_take(inbox, entries);
+        inbox_take(inbox, entries, false);
         return;
     }
     if (id.len == 0 || id.len >= INBOX_ID_BYTES) {
@@ -162,7 +162,7 @@ static void on_recovered(void *context, const redisReply *reply)
         inbox->recover_from[0] = '\0';
         return;
     }
-    inbox_take(inbox, entries);
+    inbox_take(inbox, entries, false);
     memcpy(inbox->recover_from, id.ptr, id.len);
     inbox->recover_from[id.len] = '\0';
 }
@@ -194,7 +194,7 @@ static void on_claimed(void *context, const redisReply *reply)
     if (!reply)
         inbox_recover(inbox);
     else if (reply->type == REDIS_REPLY_ARRAY)
-        inbox_take(inbox, reply);
+        inbox_take(inbox, reply, false);
     else
         note_error(inbox, reply);
     end_takeover(inbox);

@@ -3,6 +3,7 @@
 #include "protocol/redis.h"
 #include "worker/dead.h"
 #include "worker/state.h"
+#include "worker/submit.h"
 
 enum {
     CALL_SOFT_BYTES = 4 << 20,    /* results of one call, unless one alone is larger */
@@ -35,15 +36,6 @@ bool channel_wants_settle(const struct channel *channel)
 
 /* --- the call --- */
 
-static size_t result_bytes(const struct token *token)
-{
-    size_t bytes = token->result.record.len + token->result.output_value.len +
-                   (size_t)token->result.op_count * 64 + 512;
-    for (uint32_t i = 0; i < token->step_count; i++)
-        bytes += token->steps[i].record.len + token->steps[i].output_value.len + 64;
-    return bytes;
-}
-
 static uint32_t count_to_send(const struct channel *channel)
 {
     uint32_t count = 0;
@@ -51,64 +43,12 @@ static uint32_t count_to_send(const struct channel *channel)
     if (channel->single)
         return channel->results.count ? 1 : 0;
     for (const struct token *token = channel->results.head; token; token = token->next) {
-        bytes += result_bytes(token);
+        bytes += submit_bytes(token);
         if (count > 0 && bytes > CALL_SOFT_BYTES)
             break;
         count++;
     }
     return count;
-}
-
-static void add_op(struct command *command, const struct graph *graph, const struct route_op *op)
-{
-    switch (op->kind) {
-    case ROUTE_EMIT:
-        settle_op_emit(command, op->node, op->where, op->wanted);
-        break;
-    case ROUTE_TAKEN:
-        settle_op_arrive(command, true, op->node, op->where);
-        break;
-    case ROUTE_DEAD:
-        settle_op_arrive(command, false, op->node, op->where);
-        break;
-    case ROUTE_SCOPE:
-        settle_op_scope(command, op->wanted);
-        break;
-    case ROUTE_BACK:
-        settle_op_back(command, graph, op->loop);
-        break;
-    case ROUTE_PARK:
-        settle_op_park(command, op->due_ms, op->attempt, op->where, op->data, op->wanted);
-        break;
-    case ROUTE_FAIL:
-        settle_op_fail(command);
-        break;
-    }
-}
-
-static void add_token(struct command *command, const struct token *token)
-{
-    const struct token_result *result = &token->result;
-    settle_token(command, &(struct settle_token){.run = token->run,
-                                                 .incarnation = token->incarnation,
-                                                 .number = token->number,
-                                                 .identity = result->identity,
-                                                 .queue = token->queue,
-                                                 .entry_id = token->entry_id,
-                                                 .output_field = result->output_field,
-                                                 .output_value = result->output_value,
-                                                 .kind = result->kind,
-                                                 .record = result->record,
-                                                 .op_count = result->op_count,
-                                                 .step_count = token->step_count});
-    for (uint32_t i = 0; i < result->op_count; i++)
-        add_op(command, token->graph, &result->ops[i]);
-    for (uint32_t i = 0; i < token->step_count; i++) {
-        const struct token_step *step = &token->steps[i];
-        const struct slice next =
-            i + 1 < token->step_count ? token->steps[i + 1].node : token->node;
-        settle_step(command, next, step->output_value, step->record);
-    }
 }
 
 /* What was sent comes first again. */
@@ -139,7 +79,7 @@ static void build(struct channel *channel, uint32_t want)
     settle_tokens(command, count);
     for (uint32_t i = 0; i < count; i++) {
         struct token *token = token_list_pop(&channel->results);
-        add_token(command, token);
+        submit_token(command, token);
         token_list_push(&channel->sent, token);
     }
 }

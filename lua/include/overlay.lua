@@ -127,8 +127,11 @@ local function overlay_check()
     end
 end
 
--- Of a run that failed everything is written but its new entries: the live fields that are left are what
--- its end cut off. Outputs are of no use to a run that is over.
+-- What of a run that is over is still of use: the live fields that are left, with what belongs to them, say what
+-- its end cut off.
+local KEPT = {[116] = true, [106] = true, [112] = true, [99] = true} -- t j p c
+
+-- Of a run that failed no new entries are written.
 local function overlay_write()
     for i = 1, #run_order do
         local run = run_order[i]
@@ -137,12 +140,14 @@ local function overlay_write()
                 .. text_of[run.open] .. '|' .. text_of[run.last] .. '|' .. text_of[run.events]
             local set, set_count = {'h', head, nil, nil, nil, nil, nil, nil}, 2
             local del, del_count = {nil, nil}, 0
-            local runs_on = run.status == 'r'
+            local runs_on, is_new = run.status == 'r', run.is_new
             for name, value in pairs(run.writes) do
                 if not value then
-                    del_count = del_count + 1
-                    del[del_count] = name
-                elseif runs_on or byte(name) ~= 111 then -- 'o'
+                    if not is_new then
+                        del_count = del_count + 1
+                        del[del_count] = name
+                    end
+                elseif runs_on or KEPT[byte(name)] then
                     set[set_count + 1], set[set_count + 2] = name, value
                     set_count = set_count + 2
                 end

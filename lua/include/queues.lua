@@ -48,8 +48,8 @@ local function queues_create()
     queues_missing = {}
 end
 
--- nqueues, queue… from ARGV[at]; returns the index behind them.
-local function read_queues(at)
+-- nqueues, queue… from ARGV[at]; returns the index behind them. looks: at each of them, before any write.
+local function read_queues(at, looks)
     queue_count = count_arg(at, 'queues')
     for i = 0, queue_count - 1 do
         local name = ARGV[at + 1 + i]
@@ -57,7 +57,9 @@ local function read_queues(at)
             malformed('queue')
         end
         queue_names[i .. ''] = name
-        queue_key(name)
+        if looks then
+            queue_key(name)
+        end
     end
     return at + 1 + queue_count
 end

@@ -124,7 +124,7 @@ static void check_runs(const redisReply *reply)
     uint32_t fired;
     int64_t next_ms;
     struct inspect_reply inspected;
-    if (start_read(reply, &started) == 0)
+    for (uint32_t i = 0; start_read(reply, i, &started) == 0; i++)
         DEMAND((unsigned)started <= START_LATE, "start %d", (int)started);
     if (cancel_read(reply, &cancelled) == 0)
         DEMAND((unsigned)cancelled <= CANCEL_GONE, "cancel %d", (int)cancelled);

@@ -137,14 +137,26 @@ class Partition:
         self.epoch = epoch or self.epoch
         return self.call("open", 1, 16, *self.queues)[0]
 
-    def start(self, run, entries, digest="d1", fin="", inbox="", part=None, incarnation=1,
-              not_after=FAR, data='{"x":1}', deadline=0):
-        """entries: [(node, queue, wanted)]"""
+    def start(self, run, entries, **more):
+        return self.start_all([self.begin_args(run, entries, **more)])[0]
+
+    def start_all(self, runs, budget=512):
+        """Results of several that begin in one call; runs: lists of begin_args."""
+        flat = [x for run in runs for x in run]
+        results, = self.call("start", budget, *self.named_queues(), len(runs), *flat)
+        assert len(results) == len(runs)
+        return results
+
+    @staticmethod
+    def begin_args(run, entries, digest="d1", fin="", inbox="", part=None, incarnation=1, not_after=FAR,
+                   data='{"x":1}', deadline=0, executed=()):
+        """entries: [(node, queue, wanted)]; executed: [Settle], of a first_claim each."""
         flat = [x for e in entries for x in e]
         part = part or "".join("%d:%s" % (len(x), x) for x in (run, "w", "1", digest, data, "{}",
                                                                  "0", inbox, '{"id":1}', str(deadline)))
-        return self.call("start", run, incarnation, digest, fin, '{"id":1}', data, not_after, deadline, part,
-                         inbox, len(entries), *flat)[0]
+        settled = [x for s in executed for x in s.flat()]
+        return [run, incarnation, digest, fin, '{"id":1}', data, not_after, deadline, part, inbox, len(entries), *flat,
+                len(executed), *settled]
 
     def hello(self, consumer, limit=100, origin="", lease=60000, queues=None):
         session, following, claims = self.call("hello", consumer, lease, origin, limit,

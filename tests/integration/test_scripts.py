@@ -13,7 +13,7 @@ def calls_of(part, session):
     """Every call that carries an epoch, with arguments that would do something."""
     queues = part.named_queues()
     return {
-        "start": [run_id(50), 1, "d", "", "{}", "{}", FAR, 0, "p", "", 1, 0, "default", "in;"],
+        "start": [512, 1, "default", 1, run_id(50), 1, "d", "", "{}", "{}", FAR, 0, "p", "", 1, 0, "default", "in;", 0],
         "settle": ["w", session, 512, 5, *queues, 0, 0],
         "hello": ["w", 5000, "", 10, *queues],
         "beat": ["w", session, 5000],

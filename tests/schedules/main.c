@@ -271,6 +271,7 @@ static void play(void)
         faults[i] = chance_below(fault_count * STEPS_BETWEEN_FAULTS);
     sim.budget = chance_of(30) ? 1 + chance_below(3) : 0;
     sim.shares = chance_of(30);
+    sim.plods = chance_of(60);
     choose_runs();
     for (uint64_t at = 0;; at++) {
         const bool all_said = take_part(at, idle > IDLE_SHORT);

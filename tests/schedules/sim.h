@@ -110,7 +110,8 @@ struct sim {
     uint32_t budget; /* operations per settle call; 0: as the worker says */
     uint32_t
         eager; /* percent of the steps in which supervisors go on while workers can; 0: when all rest */
-    bool shares;       /* nobody keeps the successors of what it settles */
+    bool shares; /* nobody keeps the successors of what it settles */
+    bool plods;  /* no node is executed together with the one before it, or with its run's start */
     uint64_t calls;    /* of scripts that may have added to a ledger */
     uint64_t arrivals; /* how often a worker's blocking read may have got something */
     bool tracing;

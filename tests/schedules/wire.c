@@ -159,8 +159,12 @@ static void learn(const struct asked *request, const struct argv *argv, const re
         happened("reclaim took tokens over");
     if (request->command.script == SCRIPT_LEAVE)
         happened("leave %s", reply->element[2]->str);
-    if (request->command.script == SCRIPT_START)
-        happened("start %s", reply->element[2]->str);
+    if (request->command.script == SCRIPT_START) {
+        for (size_t i = 0; i < reply->element[2]->elements; i++)
+            happened("start %s", reply->element[2]->element[i]->str);
+        if (reply->element[2]->elements > 1)
+            happened("starts of several runs");
+    }
 }
 
 static void write_reply(const redisReply *reply, char *out, size_t size)
@@ -242,10 +246,14 @@ redisReply *wire_call(struct asked *request)
     happened(script ? "script calls" : "commands");
     if (!script)
         take_out_block(request, &argv);
-    if (script && request->command.script == SCRIPT_SETTLE && sim.budget) {
+    const int budget_at = !script                                    ? 0
+                          : request->command.script == SCRIPT_SETTLE ? ARGS_BEFORE + 3
+                          : request->command.script == SCRIPT_START  ? ARGS_BEFORE + 1
+                                                                     : 0;
+    if (budget_at > 0 && sim.budget) {
         (void)snprintf(budget, sizeof(budget), "%u", sim.budget);
-        argv.words[ARGS_BEFORE + 3] = budget;
-        argv.lens[ARGS_BEFORE + 3] = strlen(budget);
+        argv.words[budget_at] = budget;
+        argv.lens[budget_at] = strlen(budget);
     }
     /* `want,keep`: without the second nothing is handed over. */
     if (script && request->command.script == SCRIPT_SETTLE && sim.shares) {

@@ -238,7 +238,7 @@ static void test_malformed_replies(void **state UNUSED)
         assert_int_equal(hello_read(reply, &hello), -1);
         assert_int_equal(inspect_read(reply, &inspect), -1);
         assert_int_equal(reclaim_read(reply, &claims), -1);
-        assert_int_equal(start_read(reply, &start), -1);
+        assert_int_equal(start_read(reply, 0, &start), -1);
         assert_int_equal(cancel_read(reply, &cancel), -1);
         assert_int_equal(leave_read(reply, &left), -1);
         freeReplyObject(reply);
@@ -341,29 +341,41 @@ static void test_start(void **state UNUSED)
         compile("{\"nodes\":[{\"id\":\"a\",\"type\":\"noop\"},{\"id\":\"b\",\"type\":\"noop\"},"
                 "{\"id\":\"c\",\"type\":\"noop\"}],\"edges\":[{\"from\":\"a\",\"to\":\"c\"},"
                 "{\"from\":\"b\",\"to\":\"c\"}],\"output\":\"$c\"}");
-    const struct start_call call = {.partition = 4,
-                                    .epoch = SLICE("3"),
-                                    .graph = graph,
-                                    .incarnation = 1,
-                                    .not_after_ms = 99,
-                                    .record = {.run = SLICE("r"),
-                                               .workflow = SLICE("w"),
-                                               .version = SLICE("1"),
-                                               .digest = slice_str(graph->digest),
-                                               .input = SLICE("7"),
-                                               .labels = SLICE("{}"),
-                                               .submitted_us = SLICE("0"),
-                                               .inbox_id = SLICE("5-5"),
-                                               .run_json = SLICE("{}"),
-                                               .deadline_ms = SLICE("0")}};
+    static const struct slice queues[] = {SLICE("default"), SLICE("heavy")};
+    const struct start_run run = {.graph = graph,
+                                  .incarnation = 1,
+                                  .not_after_ms = 99,
+                                  .record = {.run = SLICE("r"),
+                                             .workflow = SLICE("w"),
+                                             .version = SLICE("1"),
+                                             .digest = slice_str(graph->digest),
+                                             .input = SLICE("7"),
+                                             .labels = SLICE("{}"),
+                                             .submitted_us = SLICE("0"),
+                                             .inbox_id = SLICE("5-5"),
+                                             .run_json = SLICE("{}"),
+                                             .deadline_ms = SLICE("0")}};
     struct command command;
     struct buf expected;
     command_init(&command);
     buf_init(&expected, 0);
-    start_build(&command, &call);
+    start_begin(&command, 4, SLICE("3"), (struct call_queues){queues, 2}, 1);
+    start_run(&command, &run, 1);
+    settle_token(&command, &(struct settle_token){.run = SLICE("r"),
+                                                  .incarnation = SLICE("1"),
+                                                  .number = SLICE("1"),
+                                                  .identity = SLICE("0||1|"),
+                                                  .entry_id = SLICE(""),
+                                                  .output_field = SLICE("o0|"),
+                                                  .output_value = SLICE("v"),
+                                                  .kind = LEDGER_EXECUTION,
+                                                  .record = SLICE("record"),
+                                                  .step_count = 1});
+    settle_step(&command, SLICE("2"), SLICE("w"), SLICE("before"));
     buf_printf(&expected,
-               "[1][troupe:{4}:meta][3][r][1][%s][;2][{}][7][99][0]"
-               "[1:r1:w1:164:%s1:72:{}1:03:5-52:{}1:0][5-5][2][0][default][in;][1][default][in;]",
+               "[1][troupe:{4}:meta][3][512][2][default][heavy][1][r][1][%s][;2][{}][7][99][0]"
+               "[1:r1:w1:164:%s1:72:{}1:03:5-52:{}1:0][5-5][2][0][default][in;][1][default][in;][1]"
+               "[r][1][1][0||1|][0][][o0|][v][x][record][0,1][2][w][before]",
                graph->digest, graph->digest);
     assert_args(&command, SCRIPT_START, expected.data);
 
@@ -378,13 +390,12 @@ static void test_start(void **state UNUSED)
     graph_release(graph);
 
     enum start_result result;
-    redisReply *reply = reply_of(OK(3) "$4\r\nlate\r\n");
-    assert_int_equal(start_read(reply, &result), 0);
+    redisReply *reply = reply_of(OK(3) "*2\r\n$4\r\nlate\r\n$8\r\nexecuted\r\n");
+    assert_int_equal(start_read(reply, 0, &result), 0);
     assert_int_equal(result, START_LATE);
-    freeReplyObject(reply);
-    reply = reply_of(OK(3) "$6\r\nexists\r\n");
-    assert_int_equal(start_read(reply, &result), 0);
-    assert_int_equal(result, START_EXISTS);
+    assert_int_equal(start_read(reply, 1, &result), 0);
+    assert_int_equal(result, START_EXECUTED);
+    assert_int_equal(start_read(reply, 2, &result), -1);
     freeReplyObject(reply);
 }
 

@@ -1,0 +1,12 @@
+/* submit: a token's result as the arguments that settle and start take. */
+#ifndef TROUPE_WORKER_SUBMIT_H
+#define TROUPE_WORKER_SUBMIT_H
+
+#include "worker/token.h"
+
+/* With its operations and steps. */
+void submit_token(struct command *command, const struct token *token);
+/* About how long they are. */
+size_t submit_bytes(const struct token *token);
+
+#endif
