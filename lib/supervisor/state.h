@@ -66,6 +66,11 @@ struct run {
     bool touched;
     uint16_t slot; /* index of its partition */
     struct archive_run fold;
+    enum run_status status_before; /* as its row says */
+    bool is_new;                   /* its row is made with the batch, of: */
+    struct archive_new_run new_run;
+    struct end *ends; /* what its output may be collected from */
+    bool ends_unclear;
     bool dropped; /* is being removed from the cache */
 };
 
@@ -202,6 +207,13 @@ MUSTCHECK int expand_batch(struct supervisor *s, struct err *err);
 MUSTCHECK int expand_cancelled(struct supervisor *s, struct err *err);
 /* A scope with node ids, in the batch's arena. */
 struct slice shown_scope(struct supervisor *s, const struct graph *graph, struct slice scope);
+
+/* --- ends.c --- */
+/* A row of an execution was added. */
+MUSTCHECK int ends_add(struct supervisor *s, struct run *run,
+                       const struct archive_execution *execution, struct err *err);
+/* Makes the output of a run of the batch that is to be collected, if the batch has all of it. */
+MUSTCHECK int ends_collect(struct supervisor *s, struct run *run, struct err *err);
 
 /* What a cancelled run's error is. */
 void cancelled_error_write(struct buf *out, struct slice by);
