@@ -39,7 +39,6 @@ static void each_buf(struct archive *archive, void (*visit)(struct buf *buf, voi
     visit(&archive->run_ids, context);
     for (size_t i = 0; i < ARRAY_LEN(archive->run_values); i++)
         visit(&archive->run_values[i], context);
-    visit(&archive->live_ids, context);
     visit(&archive->command_ids, context);
     for (size_t i = 0; i < ARRAY_LEN(archive->cursors); i++)
         visit(&archive->cursors[i], context);
@@ -70,8 +69,8 @@ static void reset_counts(struct archive *archive)
 #define X(field, count, sql) archive->count = 0;
     COPIES(X)
 #undef X
-    archive->run_count = archive->collect_count = archive->live_count = 0;
-    archive->command_count = archive->cursor_count = 0;
+    archive->run_count = archive->collect_count = archive->command_count = 0;
+    archive->cursor_count = 0;
 }
 
 static void begin_all(struct archive *archive)
@@ -82,7 +81,6 @@ static void begin_all(struct archive *archive)
     array_begin(&archive->run_ids);
     for (size_t i = 0; i < ARRAY_LEN(archive->run_values); i++)
         array_begin(&archive->run_values[i]);
-    array_begin(&archive->live_ids);
     array_begin(&archive->command_ids);
     for (size_t i = 0; i < ARRAY_LEN(archive->cursors); i++)
         array_begin(&archive->cursors[i]);
@@ -275,12 +273,6 @@ void archive_add_run(struct archive *archive, const struct archive_run *run)
     archive->collect_count += run->collect;
 }
 
-void archive_add_live_run(struct archive *archive, struct slice run)
-{
-    array_add(&archive->live_ids, run);
-    archive->live_count++;
-}
-
 void archive_add_command(struct archive *archive, struct slice command_id)
 {
     array_add(&archive->command_ids, command_id);
@@ -408,29 +400,6 @@ static int update_runs(struct store *store, struct archive *archive, struct err 
     return 0;
 }
 
-/* Somebody may have ended them in the record: then nothing may follow. */
-static int check_live_runs(struct store *store, struct archive *archive, struct err *err)
-{
-    struct params params;
-    if (archive->live_count == 0)
-        return 0;
-    params_init(&params);
-    params_text(&params, end_array(&archive->live_ids));
-    PGresult *result = store_query(store,
-                                   "select count(*) from unnest($1::uuid[]) as u (run_id)"
-                                   " join run r using (run_id) where r.status = 'running'",
-                                   &params, err);
-    if (!result)
-        return err_prefix(err, "looking at runs");
-    const int64_t live = result_int(result, 0, 0);
-    PQclear(result);
-    if (live != archive->live_count)
-        return err_set(err, ERR_CONFLICT,
-                       "%u runs to go on with, and only %lld of them are running",
-                       archive->live_count, (long long)live);
-    return 0;
-}
-
 static int settle_commands(struct store *store, struct archive *archive, struct err *err)
 {
     struct params params;
@@ -454,8 +423,7 @@ static int commit_rows(struct store *store, struct archive *archive, struct slic
         return -1;
     COPIES(X)
 #undef X
-    if (update_runs(store, archive, err) != 0 || check_live_runs(store, archive, err) != 0 ||
-        settle_commands(store, archive, err) != 0)
+    if (update_runs(store, archive, err) != 0 || settle_commands(store, archive, err) != 0)
         return -1;
     return 0;
 }

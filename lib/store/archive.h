@@ -53,9 +53,9 @@ MUSTCHECK int archive_raise_epoch(struct store *store, struct slice owner,
 struct archive {
     struct buf events, executions, decisions, rejected, new_runs; /* COPY */
     struct buf run_ids, run_values[7];                            /* arrays, parallel */
-    struct buf live_ids, command_ids, cursors[6];
+    struct buf command_ids, cursors[6];
     uint32_t event_count, execution_count, decision_count, rejected_count, new_run_count, run_count,
-        collect_count, live_count, command_count, cursor_count;
+        collect_count, command_count, cursor_count;
 };
 
 /* cap_bytes: of each buffer. */
@@ -133,7 +133,7 @@ struct archive_new_run {
     int64_t deadline_us; /* 0: none */
 };
 
-/* What became of a run in this batch. Each run of a batch is added once, by one of three: */
+/* What became of a run in this batch. Each run of a batch is added at most once: */
 struct archive_run {
     struct slice run;
     enum run_status status;
@@ -148,10 +148,9 @@ struct archive_run {
  * update of it. */
 void archive_add_new_run(struct archive *archive, const struct archive_new_run *run,
                          const struct archive_run *became);
-/* Its row is updated. */
+/* Its row is updated. Not needed for one that was running and still is: had somebody ended it in the
+ * record, then with the event that the batch adds, and the key of event_log tells. */
 void archive_add_run(struct archive *archive, const struct archive_run *run);
-/* It was running and still is: its row stays as it is, which is checked. */
-void archive_add_live_run(struct archive *archive, struct slice run);
 
 /* A command that took effect. */
 void archive_add_command(struct archive *archive, struct slice command_id);

@@ -569,9 +569,7 @@ static int add_run(struct supervisor *s, struct run *run, struct err *err)
         return -1;
     if (run->is_new)
         archive_add_new_run(&s->archive, &run->new_run, &run->fold);
-    else if (run->status_before == RUN_RUNNING && run->status == RUN_RUNNING)
-        archive_add_live_run(&s->archive, slice_str(run->id));
-    else
+    else if (run->status_before != RUN_RUNNING || run->status != RUN_RUNNING)
         archive_add_run(&s->archive, &run->fold);
     return 0;
 }

@@ -131,6 +131,7 @@ struct supervisor {
     struct partition *partitions;
     uint32_t owned;
     bool must_lease; /* cursors are to be read again before anything is archived */
+    bool ask_all;    /* of the next batch's runs, whether the record has them */
 
     struct runs runs;
     struct graphs graphs;
@@ -139,10 +140,10 @@ struct supervisor {
 
     int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
         inbox_due_us, dismiss_due_us;
-    int64_t redis_offset_us; /* Redis' clock minus our monotonic clock */
-    int64_t published_ms;    /* as written to Redis; 0: never */
-    uint64_t versions_seen;  /* workflow versions at the last publication */
-    struct strmap published; /* digest → (void *)1, since the last complete publication */
+    int64_t redis_offset_us;         /* Redis' clock minus our monotonic clock */
+    int64_t published_ms;            /* as written to Redis; 0: never */
+    uint64_t versions_seen;          /* workflow versions at the last publication */
+    struct strmap published;         /* digest → (void *)1, since the last complete publication */
 
     uint32_t failures; /* in a row */
     bool has_worked;   /* a pass has succeeded */

@@ -152,10 +152,18 @@ static int archive_pass(struct supervisor *s, bool *busy, struct err *err)
     if (runs_of_batch(s, err) != 0 || expand_batch(s, err) != 0 ||
         archive_commit(s->store, &s->archive, s->owner, err) != 0) {
         forget_batch(s);
-        if (err->code == ERR_CONFLICT) /* somebody else was faster: look again */
-            err->code = ERR_UNREACHABLE;
+        if (err->code != ERR_CONFLICT)
+            return -1;
+        const bool asked = s->ask_all;
+        s->ask_all = true;
+        if (!asked) { /* a run's id was used before, or somebody else was faster: look again */
+            *err = ERR_INIT;
+            return 0;
+        }
+        err->code = ERR_UNREACHABLE;
         return -1;
     }
+    s->ask_all = false;
     advance_cursors(s);
     count_batch(s);
     return after_commit(s, err);
@@ -172,6 +180,10 @@ static int pass(struct supervisor *s, bool *busy, struct err *err)
         archive_pass(s, busy, err) != 0)
         return -1;
     batch_clear(s);
+    if (s->must_lease) { /* the rest counts on all that is in the ledgers being archived */
+        *busy = true;
+        return 0;
+    }
     if (timers_pass(s, err) != 0)
         return -1;
     batch_clear(s);
