@@ -140,6 +140,7 @@ struct supervisor {
 
     int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
         inbox_due_us, dismiss_due_us;
+    int64_t read_us, paced_until_us; /* of the last batch, and when to read the next */
     int64_t redis_offset_us;         /* Redis' clock minus our monotonic clock */
     int64_t published_ms;            /* as written to Redis; 0: never */
     uint64_t versions_seen;          /* workflow versions at the last publication */

@@ -19,6 +19,8 @@ enum {
     FAILURE_TOLD_EVERY = 16,
     HOST_MAX = 64,
     TIMERS_EVERY_MS = 20,
+    LOADED_RECORDS = 1000,
+    PACE_MS = 100,
 };
 
 /* --- making --- */
@@ -129,6 +131,8 @@ static void count_batch(struct supervisor *s)
     s->stats.entries += batch->entry_count;
     s->stats.records += batch->record_count;
     s->stats.transactions++;
+    s->paced_until_us =
+        batch->record_count >= LOADED_RECORDS ? s->read_us + PACE_MS * INT64_C(1000) : 0;
     for (uint32_t i = 0; i < batch->touched_count; i++)
         s->stats.runs_final += run_status_final(batch->touched[i]->status);
 }
@@ -144,6 +148,7 @@ static void forget_batch(struct supervisor *s)
 /* *busy: something was there, so look again at once. */
 static int archive_pass(struct supervisor *s, bool *busy, struct err *err)
 {
+    s->read_us = now_us(s);
     if (batch_read(s, err) != 0)
         return -1;
     if (s->batch.entry_count == 0)
@@ -279,6 +284,20 @@ static void sleep_ms(struct supervisor *s, int64_t ms)
     }
 }
 
+/* Under load the next batch is given time to grow: more of its runs then begin and end within it, and
+ * are one row that is written once. */
+static void pace(struct supervisor *s)
+{
+    const int64_t left_us = s->paced_until_us - now_us(s);
+    s->paced_until_us = 0;
+    for (uint32_t i = 0; i < s->owned; i++) {
+        if (s->partitions[i].more || !s->partitions[i].open)
+            return;
+    }
+    if (left_us > 0)
+        sleep_ms(s, left_us / 1000);
+}
+
 /* --- outages --- */
 
 /* What trying again cannot mend, while nothing has worked yet: wrong passwords, no tables, a namespace
@@ -339,6 +358,7 @@ int supervisor_run(struct supervisor *s, const volatile sig_atomic_t *stop,
             tick(context);
         if (result == 0) {
             note_success(s);
+            pace(s);
             continue;
         }
         forget_batch(s);
