@@ -19,7 +19,8 @@ enum {
     FAILURE_TOLD_EVERY = 16,
     HOST_MAX = 64,
     TIMERS_EVERY_MS = 20,
-    LOADED_RECORDS = 1000,
+    LOADED_RECORDS = 100,
+    LOADED_PER_SECOND = 8000,
     PACE_MS = 100,
 };
 
@@ -131,8 +132,6 @@ static void count_batch(struct supervisor *s)
     s->stats.entries += batch->entry_count;
     s->stats.records += batch->record_count;
     s->stats.transactions++;
-    s->paced_until_us =
-        batch->record_count >= LOADED_RECORDS ? s->read_us + PACE_MS * INT64_C(1000) : 0;
     for (uint32_t i = 0; i < batch->touched_count; i++)
         s->stats.runs_final += run_status_final(batch->touched[i]->status);
 }
@@ -148,9 +147,13 @@ static void forget_batch(struct supervisor *s)
 /* *busy: something was there, so look again at once. */
 static int archive_pass(struct supervisor *s, bool *busy, struct err *err)
 {
-    s->read_us = now_us(s);
+    const int64_t since_us = now_us(s) - s->read_us;
+    s->read_us += since_us;
     if (batch_read(s, err) != 0)
         return -1;
+    if (s->batch.record_count >= LOADED_RECORDS &&
+        s->batch.record_count * INT64_C(1000000) >= LOADED_PER_SECOND * since_us)
+        s->paced_until_us = s->read_us + PACE_MS * INT64_C(1000);
     if (s->batch.entry_count == 0)
         return 0;
     *busy = true;
