@@ -13,7 +13,8 @@ enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CUR
 #define COPIES(X)                                                                                  \
     X(new_runs, new_run_count,                                                                     \
       "copy run (run_id, partition, workflow, version, digest, input, labels, submitted_at, "      \
-      "inbox_id, deadline_at) from stdin (format binary)")                                         \
+      "inbox_id, deadline_at, status, events, started_at, ended_at, output, error) from stdin "    \
+      "(format binary)")                                                                           \
     X(events, event_count,                                                                         \
       "copy event_log (run_id, event, partition, epoch, seq, ordinal, kind, at, token, delta, "    \
       "first_token, last_token, status, node_index, scope, attempt, detail) from stdin "           \
@@ -68,7 +69,8 @@ static void reset_counts(struct archive *archive)
 #define X(field, count, sql) archive->count = 0;
     COPIES(X)
 #undef X
-    archive->run_count = archive->command_count = archive->cursor_count = 0;
+    archive->run_count = archive->collect_count = archive->command_count = 0;
+    archive->cursor_count = 0;
 }
 
 static void begin_all(struct archive *archive)
@@ -149,7 +151,7 @@ void archive_add_event(struct archive *archive, const struct archive_event *even
 }
 
 /* A loop without a break_path ends the run's path when its condition does. */
-static bool counts_as_end(const struct archive_execution *execution)
+bool archive_counts_as_end(const struct archive_execution *execution)
 {
     const struct graph_node *node = execution->node;
     bool has_break = false;
@@ -179,7 +181,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     copy_text(out, execution->output);
     copy_text(out, execution->error);
     copy_text(out, execution->worker);
-    copy_bool(out, counts_as_end(execution));
+    copy_bool(out, archive_counts_as_end(execution));
     if (execution->list_order >= 0)
         copy_int8(out, execution->list_order);
     else
@@ -220,10 +222,11 @@ void archive_add_rejected(struct archive *archive, const struct archive_rejected
     archive->rejected_count++;
 }
 
-void archive_add_new_run(struct archive *archive, const struct archive_new_run *run)
+static void add_row(struct archive *archive, const struct archive_new_run *run,
+                    const struct archive_run *became)
 {
     struct buf *out = &archive->new_runs;
-    copy_row(out, 10);
+    copy_row(out, 16);
     copy_uuid(out, run->run);
     copy_int4(out, run->partition);
     copy_text(out, run->workflow);
@@ -234,7 +237,25 @@ void archive_add_new_run(struct archive *archive, const struct archive_new_run *
     copy_time(out, run->submitted_us);
     copy_text(out, run->inbox_id);
     copy_time(out, run->deadline_us);
+    copy_text(out, slice_str(run_status_name(became->status)));
+    copy_int8(out, (int64_t)became->events);
+    copy_time(out, became->started_us);
+    copy_time(out, became->ended_us);
+    copy_text(out, became->output);
+    copy_text(out, became->error);
     archive->new_run_count++;
+}
+
+void archive_add_new_run(struct archive *archive, const struct archive_new_run *run,
+                         const struct archive_run *became)
+{
+    struct archive_run row = *became;
+    if (became->collect) { /* updated at once, which a final one cannot be */
+        row.status = RUN_RUNNING;
+        row.ended_us = 0;
+        archive_add_run(archive, became);
+    }
+    add_row(archive, run, &row);
 }
 
 void archive_add_run(struct archive *archive, const struct archive_run *run)
@@ -249,6 +270,7 @@ void archive_add_run(struct archive *archive, const struct archive_run *run)
     array_add_int(&values[RUN_COLLECT], run->collect);
     array_add(&values[RUN_ERROR], run->error);
     archive->run_count++;
+    archive->collect_count += run->collect;
 }
 
 void archive_add_command(struct archive *archive, struct slice command_id)
@@ -314,8 +336,7 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
 }
 
 /* The output of a run without a mapping: the ends' outputs by node id; behind each joins lists of them.
- * What ended in an iteration that was not the last one of its loop does not count. A final status stays
- * as it is: the number of rows tells. */
+ * What ended in an iteration that was not the last one of its loop does not count. */
 /* clang-format off: statements are read as they are */
 #define COLLECTED                                                                                  \
     "select ('{' || coalesce(string_agg(to_json(t.node_id)::text || ':' || t.output, ','"          \
@@ -332,26 +353,32 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
     "     and starts_with(e.scope || '/', b.scope || '/')))"                                       \
     "   group by e.node_index) t"
 
-static const char update_sql[] =
-    "update run r set"
-    " status = u.status,"
-    " events = u.events,"
-    " started_at = coalesce(r.started_at, " MICROS_TO_TIME(
-        "nullif(u.started, 0)") "),"
-                                " ended_at = " MICROS_TO_TIME(
-                                    "nullif(u.ended, 0)") ","
-                                                          " error = u.error,"
-                                                          " output = case u.collect when 0 then "
-                                                          "u.output else (" COLLECTED ") end"
-                                                          " from unnest($1::uuid[], $2::text[], "
-                                                          "$3::bigint[], $4::bigint[], "
-                                                          "$5::bigint[], $6::json[],"
-                                                          "   $7::integer[], $8::json[])"
-                                                          "   as u (run_id, status, events, "
-                                                          "started, ended, output, collect, error)"
-                                                          " where r.run_id = u.run_id and r.status "
-                                                          "in ('queued', 'running')";
+/* A final status stays as it is: the number of rows tells. */
+#define UPDATE_RUNS(output)                                                                        \
+    "update run r set"                                                                             \
+    " status = u.status,"                                                                          \
+    " events = u.events,"                                                                          \
+    " started_at = coalesce(r.started_at, " MICROS_TO_TIME(                                        \
+        "nullif(u.started, 0)") "),"                                                               \
+                                " ended_at = " MICROS_TO_TIME(                                     \
+                                    "nullif(u.ended, 0)") ","                                      \
+                                                          " error = u.error,"                      \
+                                                          " output = " output                      \
+                                                          " from unnest($1::uuid[], $2::text[], "  \
+                                                          "$3::bigint[], $4::bigint[], "           \
+                                                          "$5::bigint[], $6::json[],"              \
+                                                          "   $7::integer[], $8::json[])"          \
+                                                          "   as u (run_id, status, events, "      \
+                                                          "started, ended, output, collect, "      \
+                                                          "error)"                                 \
+                                                          " where r.run_id = u.run_id and "        \
+                                                          "r.status in ('queued', 'running')"
 /* clang-format on */
+
+/* To plan the collecting takes longer than to update a few runs. */
+static const char update_sql[] = UPDATE_RUNS("u.output");
+static const char collect_sql[] =
+    UPDATE_RUNS("case u.collect when 0 then u.output else (" COLLECTED ") end");
 
 static int update_runs(struct store *store, struct archive *archive, struct err *err)
 {
@@ -363,7 +390,8 @@ static int update_runs(struct store *store, struct archive *archive, struct err 
     params_text(&params, end_array(&archive->run_ids));
     for (size_t i = RUN_STATUS; i <= RUN_ERROR; i++)
         params_text(&params, end_array(&archive->run_values[i]));
-    if (store_exec(store, update_sql, &params, &updated, err) != 0)
+    if (store_exec(store, archive->collect_count > 0 ? collect_sql : update_sql, &params, &updated,
+                   err) != 0)
         return err_prefix(err, "updating runs");
     if (updated != archive->run_count)
         return err_set(err, ERR_CONFLICT,
@@ -397,15 +425,23 @@ static int commit_rows(struct store *store, struct archive *archive, struct slic
 #undef X
     if (update_runs(store, archive, err) != 0 || settle_commands(store, archive, err) != 0)
         return -1;
-    return store_exec_script(store, "notify troupe_progress", err);
+    return 0;
 }
+
+/* A batch names its rows by their keys. Left to itself the planner reads all live runs, dead versions
+ * too, to find the few of them: as long as there are not many, by its reckoning. */
+static const char begin_script[] = "begin;"
+                                   "set local enable_seqscan = off;"
+                                   "set local enable_hashjoin = off;"
+                                   "set local enable_mergejoin = off;"
+                                   "notify troupe_progress"; /* at the commit */
 
 int archive_commit(struct store *store, struct archive *archive, struct slice owner,
                    struct err *err)
 {
     if (!archive_ok(archive))
         return err_set(err, ERR_LIMIT, "no memory for a batch of the archive");
-    if (store_begin(store, err) != 0)
+    if (store_begin_as(store, begin_script, err) != 0)
         return -1;
     if (commit_rows(store, archive, owner, err) != 0) {
         store_rollback(store);

@@ -52,10 +52,10 @@ MUSTCHECK int archive_raise_epoch(struct store *store, struct slice owner,
 
 struct archive {
     struct buf events, executions, decisions, rejected, new_runs; /* COPY */
-    struct buf run_ids, run_values[8];                            /* arrays, parallel */
+    struct buf run_ids, run_values[7];                            /* arrays, parallel */
     struct buf command_ids, cursors[6];
     uint32_t event_count, execution_count, decision_count, rejected_count, new_run_count, run_count,
-        command_count, cursor_count;
+        collect_count, command_count, cursor_count;
 };
 
 /* cap_bytes: of each buffer. */
@@ -100,6 +100,8 @@ struct archive_execution {
     int64_t list_order;                 /* behind an each join; -1: elsewhere */
 };
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution);
+/* Its output is one of those that a run without a mapping has. */
+bool archive_counts_as_end(const struct archive_execution *execution);
 
 struct archive_decision {
     struct slice run;
@@ -122,7 +124,7 @@ struct archive_rejected {
 };
 void archive_add_rejected(struct archive *archive, const struct archive_rejected *rejected);
 
-/* A run that the record does not have: it came through the inbox. archive_add_run follows. */
+/* A run that the record does not have: it came through the inbox. */
 struct archive_new_run {
     struct slice run, workflow, digest, input, labels, inbox_id;
     int64_t version;
@@ -130,9 +132,8 @@ struct archive_new_run {
     int64_t submitted_us;
     int64_t deadline_us; /* 0: none */
 };
-void archive_add_new_run(struct archive *archive, const struct archive_new_run *run);
 
-/* What became of a run in this batch: once per run and batch. */
+/* What became of a run in this batch. Each run of a batch is added at most once: */
 struct archive_run {
     struct slice run;
     enum run_status status;
@@ -143,6 +144,12 @@ struct archive_run {
     bool collect;        /* the output is an object of the terminal executions' outputs */
     struct slice error;
 };
+/* Its row is made as it is at the end of the batch, so collect makes two of it: the row, and an
+ * update of it. */
+void archive_add_new_run(struct archive *archive, const struct archive_new_run *run,
+                         const struct archive_run *became);
+/* Its row is updated. Not needed for one that was running and still is: had somebody ended it in the
+ * record, then with the event that the batch adds, and the key of event_log tells. */
 void archive_add_run(struct archive *archive, const struct archive_run *run);
 
 /* A command that took effect. */

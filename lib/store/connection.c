@@ -193,13 +193,19 @@ int store_exec_script(struct store *store, const char *sql, struct err *err)
     return result ? 0 : -1;
 }
 
-int store_begin(struct store *store, struct err *err)
+int store_begin_as(struct store *store, const char *script, struct err *err)
 {
     invariant(!store->in_transaction, "a transaction within a transaction");
-    if (store_exec_script(store, "begin", err) != 0)
-        return -1;
+    int result = store_exec_script(store, script, err); /* connects, if need be */
     store->in_transaction = true;
-    return 0;
+    if (result != 0)
+        store_rollback(store); /* it may have begun */
+    return result;
+}
+
+int store_begin(struct store *store, struct err *err)
+{
+    return store_begin_as(store, "begin", err);
 }
 
 int store_commit(struct store *store, struct err *err)

@@ -56,6 +56,8 @@ MUSTCHECK int store_exec(struct store *store, const char *sql, const struct para
 MUSTCHECK int store_exec_script(struct store *store, const char *sql, struct err *err);
 
 MUSTCHECK int store_begin(struct store *store, struct err *err);
+/* With what else is to be said at its beginning, in one round trip: "begin; …". */
+MUSTCHECK int store_begin_as(struct store *store, const char *script, struct err *err);
 MUSTCHECK int store_commit(struct store *store, struct err *err);
 /* For the way out of a failed transaction; does nothing when there is none. */
 void store_rollback(struct store *store);

@@ -5,6 +5,11 @@
 #include "store/copy.h"
 #include <string.h>
 
+/* Of a run: while it runs, its row does not follow what is archived of it. */
+#define EVENTS                                                                                     \
+    "case when run.status = 'running' then (select coalesce(max(event), 0) from event_log l"       \
+    " where l.run_id = run.run_id) else run.events end"
+
 static int no_memory(PGresult *result, struct err *err)
 {
     PQclear(result);
@@ -39,7 +44,7 @@ int archive_known_runs(struct store *store, const struct slice *runs, uint32_t r
                                      : store_query(store,
                                                    /* A join: `= any` is compared one by one
                                                       when the planner scans the table. */
-                                                   "select run_id::text, digest, status, events"
+                                                   "select run_id::text, digest, status, " EVENTS
                                                    " from unnest($1::uuid[]) as w (run_id)"
                                                    " join run using (run_id)",
                                                    &params, err);
@@ -123,8 +128,7 @@ int archive_open_commands(struct store *store, struct slice owner, uint32_t most
     PGresult *result =
         store_query(store,
                     "select c.command_id::text, c.run_id::text, c.kind, c.asked_by, c.partition,"
-                    " r.status, r.events"
-                    " from command c join run r on r.run_id = c.run_id"
+                    " run.status, " EVENTS " from command c join run on run.run_id = c.run_id"
                     " join partition_state p on p.partition = c.partition"
                     " where c.outcome is null and p.owner = $1"
                     " order by c.created_at limit $2::integer",
@@ -172,7 +176,7 @@ int archive_cancel_absent(struct store *store, const struct archive_command *com
         "  update run set status = 'cancelled', error = $3::json,"
         "  ended_at = greatest(" MICROS_TO_TIME(
             "$4") ", started_at),"
-                  "  events = events + (events > 0)::integer"
+                  "  events = " EVENTS " + (events > 0)::integer"
                   "  where run_id = $1::uuid and status in ('queued', 'running') returning *),"
                   " event as ("
                   "  insert into event_log (run_id, event, partition, epoch, seq, ordinal, kind, "

@@ -27,6 +27,9 @@ static void touch(struct batch *batch, struct run *run, uint16_t slot)
     run->touched = true;
     run->slot = slot;
     run->fold = (struct archive_run){.run = slice_str(run->id)};
+    run->status_before = run->status;
+    run->is_new = run->ends_unclear = false;
+    run->ends = NULL;
     batch->touched[batch->touched_count++] = run;
 }
 
@@ -310,8 +313,10 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
         return -1;
     if (run->stray)
         return 0;
+    touch(&s->batch, run, entry->slot);
     if (!run->recorded) {
-        const struct archive_new_run new_run = {
+        run->is_new = run->recorded = true;
+        run->new_run = (struct archive_new_run){
             .run = slice_str(run->id),
             .workflow = start->workflow,
             .digest = start->digest,
@@ -323,10 +328,7 @@ static int expand_start(struct supervisor *s, const struct record *record, struc
             .submitted_us = submitted_us > 0 ? submitted_us : entry->at_us,
             .deadline_us = deadline_ms * 1000,
         };
-        archive_add_new_run(&s->archive, &new_run);
-        run->recorded = true;
     }
-    touch(&s->batch, run, entry->slot);
     fold(run, entry, &record->ledger.outcome, false);
     add_event(s, record, "start", NULL, -1, SLICE_NONE);
     return 0;
@@ -351,12 +353,12 @@ static void fold_end(struct supervisor *s, struct run *run,
 }
 
 /* An attempt, or a node that its `when` skipped. */
-static void add_execution(struct supervisor *s, const struct record *record,
-                          const struct graph_node *node)
+static int add_execution(struct supervisor *s, const struct record *record,
+                         const struct graph_node *node, struct err *err)
 {
     const struct ledger_execution *execution = &record->ledger.execution;
     const struct ledger_outcome *outcome = &record->ledger.outcome;
-    const struct run *run = record->run;
+    struct run *run = record->run;
     const bool skipped = execution->skipped;
     const struct archive_execution row = {
         .run = slice_str(run->id),
@@ -378,6 +380,7 @@ static void add_execution(struct supervisor *s, const struct record *record,
         .list_order = graph_scope_order(run->graph, execution->scope),
     };
     archive_add_execution(&s->archive, &row);
+    return ends_add(s, run, &row, err);
 }
 
 static int expand_execution(struct supervisor *s, const struct record *record, struct err *err)
@@ -412,7 +415,8 @@ static int expand_execution(struct supervisor *s, const struct record *record, s
               hidden ? NULL : execution, hidden ? -1 : (int64_t)index,
               retried ? wait_detail(s, execution) : SLICE_NONE);
     if (node) {
-        add_execution(s, record, node);
+        if (add_execution(s, record, node, err) != 0)
+            return -1;
         if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
             run->fold.started_us = execution->started_us;
         if (execution->taken.len > 0 && !went_back(execution) &&
@@ -559,6 +563,17 @@ static void add_cursors(struct supervisor *s)
     }
 }
 
+static int add_run(struct supervisor *s, struct run *run, struct err *err)
+{
+    if (run->fold.collect && ends_collect(s, run, err) != 0)
+        return -1;
+    if (run->is_new)
+        archive_add_new_run(&s->archive, &run->new_run, &run->fold);
+    else if (run->status_before != RUN_RUNNING || run->status != RUN_RUNNING)
+        archive_add_run(&s->archive, &run->fold);
+    return 0;
+}
+
 int expand_batch(struct supervisor *s, struct err *err)
 {
     struct batch *batch = &s->batch;
@@ -569,8 +584,10 @@ int expand_batch(struct supervisor *s, struct err *err)
     }
     if (expand_cancelled(s, err) != 0)
         return -1;
-    for (uint32_t i = 0; i < batch->touched_count; i++)
-        archive_add_run(&s->archive, &batch->touched[i]->fold);
+    for (uint32_t i = 0; i < batch->touched_count; i++) {
+        if (add_run(s, batch->touched[i], err) != 0)
+            return -1;
+    }
     add_cursors(s);
     return archive_ok(&s->archive) ? 0 : err_set(err, ERR_LIMIT, "no memory for a batch");
 }

@@ -66,6 +66,11 @@ struct run {
     bool touched;
     uint16_t slot; /* index of its partition */
     struct archive_run fold;
+    enum run_status status_before; /* as its row says */
+    bool is_new;                   /* its row is made with the batch, of: */
+    struct archive_new_run new_run;
+    struct end *ends; /* what its output may be collected from */
+    bool ends_unclear;
     bool dropped; /* is being removed from the cache */
 };
 
@@ -126,6 +131,7 @@ struct supervisor {
     struct partition *partitions;
     uint32_t owned;
     bool must_lease; /* cursors are to be read again before anything is archived */
+    bool ask_all;    /* of the next batch's runs, whether the record has them */
 
     struct runs runs;
     struct graphs graphs;
@@ -134,10 +140,11 @@ struct supervisor {
 
     int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
         inbox_due_us, dismiss_due_us;
-    int64_t redis_offset_us; /* Redis' clock minus our monotonic clock */
-    int64_t published_ms;    /* as written to Redis; 0: never */
-    uint64_t versions_seen;  /* workflow versions at the last publication */
-    struct strmap published; /* digest → (void *)1, since the last complete publication */
+    int64_t read_us, paced_until_us; /* of the last batch, and when to read the next */
+    int64_t redis_offset_us;         /* Redis' clock minus our monotonic clock */
+    int64_t published_ms;            /* as written to Redis; 0: never */
+    uint64_t versions_seen;          /* workflow versions at the last publication */
+    struct strmap published;         /* digest → (void *)1, since the last complete publication */
 
     uint32_t failures; /* in a row */
     bool has_worked;   /* a pass has succeeded */
@@ -202,6 +209,13 @@ MUSTCHECK int expand_batch(struct supervisor *s, struct err *err);
 MUSTCHECK int expand_cancelled(struct supervisor *s, struct err *err);
 /* A scope with node ids, in the batch's arena. */
 struct slice shown_scope(struct supervisor *s, const struct graph *graph, struct slice scope);
+
+/* --- ends.c --- */
+/* A row of an execution was added. */
+MUSTCHECK int ends_add(struct supervisor *s, struct run *run,
+                       const struct archive_execution *execution, struct err *err);
+/* Makes the output of a run of the batch that is to be collected, if the batch has all of it. */
+MUSTCHECK int ends_collect(struct supervisor *s, struct run *run, struct err *err);
 
 /* What a cancelled run's error is. */
 void cancelled_error_write(struct buf *out, struct slice by);

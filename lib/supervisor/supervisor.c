@@ -19,6 +19,9 @@ enum {
     FAILURE_TOLD_EVERY = 16,
     HOST_MAX = 64,
     TIMERS_EVERY_MS = 20,
+    LOADED_RECORDS = 100,
+    LOADED_PER_SECOND = 8000,
+    PACE_MS = 100,
 };
 
 /* --- making --- */
@@ -144,18 +147,31 @@ static void forget_batch(struct supervisor *s)
 /* *busy: something was there, so look again at once. */
 static int archive_pass(struct supervisor *s, bool *busy, struct err *err)
 {
+    const int64_t since_us = now_us(s) - s->read_us;
+    s->read_us += since_us;
     if (batch_read(s, err) != 0)
         return -1;
+    if (s->batch.record_count >= LOADED_RECORDS &&
+        s->batch.record_count * INT64_C(1000000) >= LOADED_PER_SECOND * since_us)
+        s->paced_until_us = s->read_us + PACE_MS * INT64_C(1000);
     if (s->batch.entry_count == 0)
         return 0;
     *busy = true;
     if (runs_of_batch(s, err) != 0 || expand_batch(s, err) != 0 ||
         archive_commit(s->store, &s->archive, s->owner, err) != 0) {
         forget_batch(s);
-        if (err->code == ERR_CONFLICT) /* somebody else was faster: look again */
-            err->code = ERR_UNREACHABLE;
+        if (err->code != ERR_CONFLICT)
+            return -1;
+        const bool asked = s->ask_all;
+        s->ask_all = true;
+        if (!asked) { /* a run's id was used before, or somebody else was faster: look again */
+            *err = ERR_INIT;
+            return 0;
+        }
+        err->code = ERR_UNREACHABLE;
         return -1;
     }
+    s->ask_all = false;
     advance_cursors(s);
     count_batch(s);
     return after_commit(s, err);
@@ -172,6 +188,10 @@ static int pass(struct supervisor *s, bool *busy, struct err *err)
         archive_pass(s, busy, err) != 0)
         return -1;
     batch_clear(s);
+    if (s->must_lease) { /* the rest counts on all that is in the ledgers being archived */
+        *busy = true;
+        return 0;
+    }
     if (timers_pass(s, err) != 0)
         return -1;
     batch_clear(s);
@@ -267,6 +287,20 @@ static void sleep_ms(struct supervisor *s, int64_t ms)
     }
 }
 
+/* Under load the next batch is given time to grow: more of its runs then begin and end within it, and
+ * are one row that is written once. */
+static void pace(struct supervisor *s)
+{
+    const int64_t left_us = s->paced_until_us - now_us(s);
+    s->paced_until_us = 0;
+    for (uint32_t i = 0; i < s->owned; i++) {
+        if (s->partitions[i].more || !s->partitions[i].open)
+            return;
+    }
+    if (left_us > 0)
+        sleep_ms(s, left_us / 1000);
+}
+
 /* --- outages --- */
 
 /* What trying again cannot mend, while nothing has worked yet: wrong passwords, no tables, a namespace
@@ -327,6 +361,7 @@ int supervisor_run(struct supervisor *s, const volatile sig_atomic_t *stop,
             tick(context);
         if (result == 0) {
             note_success(s);
+            pace(s);
             continue;
         }
         forget_batch(s);

@@ -251,6 +251,32 @@ def test_requests_that_come_twice(running_stack):
     load.check_record(running_stack)
 
 
+def test_an_id_that_only_the_record_remembers(running_stack):
+    """The batch that begins such a run is refused; made again, it leaves out what is not allowed."""
+    running_stack.deploy(HELLO)
+    client = running_stack.redis_client()
+    run = str(uuid.uuid4())
+    client.xadd("troupe:runs", {"workflow": "hello", "input": '{"n": 1}', "run_id": run})
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select status from v_runs") == [("completed",)])
+    before = running_stack.show(run)
+    running_stack.wait_until(lambda: list(client.scan_iter("troupe:{*}:ended")))
+    for key in client.scan_iter("troupe:{*}:ended"):
+        client.delete(key)
+    pipe = client.pipeline()
+    pipe.xadd("troupe:runs", {"workflow": "hello", "input": '{"n": 2}', "run_id": run})
+    for n in range(20):
+        pipe.xadd("troupe:runs", {"workflow": "hello", "input": '{"n": 3}'})
+    pipe.execute()
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select count(*) from v_runs where status = 'completed'") == [(21,)])
+    running_stack.wait_until(lambda: "does not allow" in str(running_stack.logs()))
+    running_stack.wait_until(lambda: inbox_is_empty(client), what="an empty inbox")
+    assert running_stack.show(run) == before
+    assert "something is in the way" not in str(running_stack.logs())
+    load.check_record(running_stack)
+
+
 def test_what_is_shown_does_not_need_redis(running_stack):
     stack = running_stack
     run = stack.run(HELLO, {"n": 1}, status=0).json["run_id"]
