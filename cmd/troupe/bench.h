@@ -10,6 +10,7 @@
 #include "dev.h"
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
+#include <sched.h>
 
 enum { BENCH_ROUNDS_MOST = 9 };
 
@@ -59,9 +60,21 @@ MUSTCHECK int bench_info(struct bench *bench, const char *section, const char *f
 /* The best of four minimal drivers: tokens settled a second. */
 MUSTCHECK int bench_limit(struct bench *bench, double *tokens_per_s, struct err *err);
 
+/* --- pinning (bench_pin.c) --- */
+
+struct bench_pins {
+    int tokens, record; /* cores: Redis, workers; Postgres, supervisor, we. -1: not pinned */
+    cpu_set_t before;
+};
+/* With fewer than two cores nothing is pinned. */
+MUSTCHECK int bench_pin(const struct bench *bench, struct bench_pins *pins, struct err *err);
+MUSTCHECK int bench_unpin(const struct bench *bench, const struct bench_pins *pins,
+                          struct err *err);
+
 /* --- one run at a time, memory (bench_idle.c) --- */
 
 struct bench_latency {
+    struct bench_pins pins;
     double zero_p50_ms, zero_p99_ms;           /* start to counter 0 */
     double committed_p50_ms, committed_p99_ms; /* start to the record */
 };

@@ -91,9 +91,10 @@ static int one_run(struct bench *bench, redisContext *events, const char *name, 
     return 0;
 }
 
-int bench_latency(struct bench *bench, struct bench_latency *latency, struct err *err)
+static int time_runs(struct bench *bench, double zero[LATENCY_RUNS], double committed[LATENCY_RUNS],
+                     struct err *err)
 {
-    double zero[LATENCY_RUNS], committed[LATENCY_RUNS], unused;
+    double unused;
     char name[64];
     if (bench_deploy(bench, &bench_shapes[SHAPE_CHAIN], name, err) != 0)
         return -1;
@@ -112,11 +113,20 @@ int bench_latency(struct bench *bench, struct bench_latency *latency, struct err
     if (events)
         redisFree(events);
     PQclear(PQexec(bench->record, "unlisten troupe_progress"));
-    if (result != 0)
+    return result;
+}
+
+int bench_latency(struct bench *bench, struct bench_latency *latency, struct err *err)
+{
+    double zero[LATENCY_RUNS], committed[LATENCY_RUNS];
+    struct bench_pins pins;
+    if (bench_pin(bench, &pins, err) != 0 || time_runs(bench, zero, committed, err) != 0 ||
+        bench_unpin(bench, &pins, err) != 0)
         return -1;
     qsort(zero, LATENCY_RUNS, sizeof(*zero), by_value);
     qsort(committed, LATENCY_RUNS, sizeof(*committed), by_value);
     *latency = (struct bench_latency){
+        .pins = pins,
         .zero_p50_ms = percentile(zero, LATENCY_RUNS, .5),
         .zero_p99_ms = percentile(zero, LATENCY_RUNS, .99),
         .committed_p50_ms = percentile(committed, LATENCY_RUNS, .5),

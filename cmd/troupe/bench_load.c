@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PIPELINE = 500, POLL_MS = 2, STUCK_S = 120, PARTITIONS = 16 };
 
@@ -117,12 +116,6 @@ static int looks_done(struct bench *bench, bool *done, struct err *err)
     return 0;
 }
 
-static void pause_ms(long ms)
-{
-    const struct timespec time = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&time, NULL);
-}
-
 static int wait_for_end(struct bench *bench, const char *name, uint32_t runs, struct err *err)
 {
     const int64_t until = clock_mono_us(&clock_system) + STUCK_S * INT64_C(1000000);
@@ -137,7 +130,7 @@ static int wait_for_end(struct bench *bench, const char *name, uint32_t runs, st
                          name, &ended, err) != 0)
             return -1;
         if (ended < runs)
-            pause_ms(POLL_MS);
+            dev_wait(bench->dev, POLL_MS); /* notices Ctrl-C too */
         if (bench->dev->stops > 0)
             return err_set(err, ERR_TIMEOUT, "stopped");
         if (clock_mono_us(&clock_system) > until)

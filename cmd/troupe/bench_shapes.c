@@ -98,10 +98,10 @@ static void write_mixed(struct buf *out, const char *workflow)
                                                                                         "once\"}"
 
 const struct bench_shape bench_shapes[] = {
-    [SHAPE_CHAIN] = {"chain", 3000, CHAIN, CHAIN, write_chain, "{\"n\":1}"},
-    [SHAPE_FAN] = {"fan", 300, FAN + 3, FAN + 3, write_fan, "{\"n\":1}"},
-    [SHAPE_SINGLE] = {"single", 15000, 1, 1, write_single, "{\"n\":1}"},
+    [SHAPE_CHAIN] = {"chain", 8000, CHAIN, CHAIN, write_chain, "{\"n\":1}"},
+    [SHAPE_FAN] = {"fan", 800, FAN + 3, FAN + 3, write_fan, "{\"n\":1}"},
+    [SHAPE_SINGLE] = {"single", 30000, 1, 1, write_single, "{\"n\":1}"},
     /* in, grade, gold, side, meet, three times again, end; basic is skipped; the mapping's token */
-    [SHAPE_MIXED] = {"mixed", 2500, 9, 10, write_mixed, DOCUMENT},
+    [SHAPE_MIXED] = {"mixed", 7000, 9, 10, write_mixed, DOCUMENT},
     [SHAPE_PARKED] = {"parked", 2000, CHAIN, CHAIN, write_parked, "{\"n\":1}"},
 };

@@ -124,11 +124,21 @@ static void write_json(struct buf *out, const struct figures *figures)
     const struct bench_memory *memory = &figures->memory;
     buf_printf(out,
                ",\"latency\":{\"zero_p50_ms\":%.3f,\"zero_p99_ms\":%.3f,\"committed_p50_ms\":%.3f,"
-               "\"committed_p99_ms\":%.3f,\"pinned\":false},\"memory\":{\"worker_mb\":%.1f,"
-               "\"supervisor_mb\":%.1f,\"redis_bytes_per_run\":%.0f}}",
+               "\"committed_p99_ms\":%.3f,\"pinned\":",
                latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
-               latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
-               memory->redis_bytes_per_run);
+               latency->committed_p99_ms);
+    const int tokens = latency->pins.tokens, record = latency->pins.record;
+    if (tokens < 0)
+        buf_str(out, "false");
+    else
+        buf_printf(out,
+                   "{\"redis\":%d,\"workers\":%d,\"supervisor\":%d,\"postgres\":%d,"
+                   "\"bench\":%d}",
+                   tokens, tokens, record, record, record);
+    buf_printf(out,
+               "},\"memory\":{\"worker_mb\":%.1f,\"supervisor_mb\":%.1f,"
+               "\"redis_bytes_per_run\":%.0f}}",
+               memory->worker_mb, memory->supervisor_mb, memory->redis_bytes_per_run);
 }
 
 static void write_text(struct buf *out, const char *mode, const struct figures *figures)
@@ -146,11 +156,20 @@ static void write_text(struct buf *out, const char *mode, const struct figures *
     buf_printf(
         out,
         "  idle chain of ten   zero p50 %.2f ms, p99 %.2f ms; committed p50 %.2f ms, p99 %.2f "
-        "ms\n  memory              worker %.1f MB, supervisor %.1f MB, Redis %.0f bytes a run "
-        "in flight\n",
+        "ms\n",
         latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
-        latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
-        memory->redis_bytes_per_run);
+        latency->committed_p99_ms);
+    if (latency->pins.tokens < 0)
+        buf_str(out, "                      not pinned: there is one core\n");
+    else
+        buf_printf(out,
+                   "                      pinned: Redis, workers to core %d; supervisor, Postgres "
+                   "to core %d\n",
+                   latency->pins.tokens, latency->pins.record);
+    buf_printf(out,
+               "  memory              worker %.1f MB, supervisor %.1f MB, Redis %.0f bytes a run "
+               "in flight\n",
+               memory->worker_mb, memory->supervisor_mb, memory->redis_bytes_per_run);
 }
 
 static int show(struct cli *cli, const struct figures figures[])
