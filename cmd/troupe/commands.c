@@ -16,6 +16,11 @@ static const struct setting options_bench[] = {
     OPTION("rounds", 0, SETTING_INT, "3", 1, 9, "N", "how often all of it"),
     OPTION("percent", 0, SETTING_INT, "100", 1, 1000, "N", "of the usual loads"),
     OPTION("workers", 0, SETTING_INT, "2", 1, 64, "N", "how many workers"),
+    OPTION("flat", 0, SETTING_STRING, NULL, 0, 0, "WHICH",
+           "instead: is the rate the same with more waiting, definitions, partitions, workers? or "
+           "all"),
+    OPTION("waiting", 0, SETTING_INT, "1000000", 1, 10000000, "N",
+           "runs asleep for --flat waiting"),
     OPTION_OUTPUT,
     OPTIONS_COMMON,
 };
