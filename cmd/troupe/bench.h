@@ -97,6 +97,13 @@ MUSTCHECK int bench_number(struct bench *bench, const char *sql, const char *par
 MUSTCHECK int bench_info(struct bench *bench, const char *section, const char *field,
                          int64_t *number, struct err *err);
 
+/* --- processor time (bench_cpu.c) --- */
+
+enum { BENCH_CPU_PARTS = 4 };
+extern const char *const bench_cpu_names[BENCH_CPU_PARTS];
+/* Seconds that Redis, the workers, the supervisor and Postgres have had so far. */
+void bench_cpu(const struct bench *bench, double seconds[BENCH_CPU_PARTS]);
+
 /* --- the limit (bench_limit.c) --- */
 
 /* The best of four minimal drivers: tokens settled a second. */

@@ -27,6 +27,7 @@ struct flat {
     const struct question *question;
     int64_t waiting, bytes_per_run;
     struct series rates[2], ratios;
+    double cpu_s[2][BENCH_CPU_PARTS], tokens[2]; /* over all rounds */
 };
 
 struct question {
@@ -151,13 +152,18 @@ static int measure_one(struct flat *flat, bool large, double scale, double *rate
 {
     struct bench *bench = large && flat->large.dev ? &flat->large : &flat->small;
     struct bench_job *job = large ? &flat->many : &flat->few;
+    double before[BENCH_CPU_PARTS], after[BENCH_CPU_PARTS], seconds;
     uint32_t runs;
-    double seconds;
     if (flat->question->before && flat->question->before(flat, large, err) != 0)
         return -1;
     bench->scale = scale;
+    bench_cpu(bench, before);
     if (bench_load(bench, job, &seconds, &runs, err) != 0)
         return -1;
+    bench_cpu(bench, after);
+    for (int i = 0; i < BENCH_CPU_PARTS; i++)
+        flat->cpu_s[large][i] += after[i] - before[i];
+    flat->tokens[large] += runs * job->shape->tokens;
     *rate = runs * job->shape->tokens / seconds;
     return 0;
 }
@@ -174,8 +180,11 @@ static int measure(struct flat *flat, struct err *err)
             if (measure_one(flat, large, round ? scale : scale / 4, &rates[large], err) != 0)
                 return -1;
         }
-        if (round == 0)
+        if (round == 0) {
+            memset(flat->cpu_s, 0, sizeof(flat->cpu_s));
+            memset(flat->tokens, 0, sizeof(flat->tokens));
             continue;
+        }
         series_add(&flat->rates[0], rates[0]);
         series_add(&flat->rates[1], rates[1]);
         series_add(&flat->ratios, rates[1] / rates[0]);
@@ -190,6 +199,17 @@ static bool is_flat(const struct flat *flat)
     return series_median(&flat->ratios) >= 1 - flat->question->bound;
 }
 
+/* Processor time per token, of the few and of the many. */
+static void write_cpu(struct buf *out, const struct flat *flat, bool json)
+{
+    buf_str(out, json ? ",\"cpu_us_per_token\":{" : "  us of processor per token:");
+    for (int i = 0; i < BENCH_CPU_PARTS; i++)
+        buf_printf(out, json ? "%s\"%s\":[%.2f,%.2f]" : "%s %s %.1f and %.1f", i ? "," : "",
+                   bench_cpu_names[i], 1e6 * flat->cpu_s[0][i] / flat->tokens[0],
+                   1e6 * flat->cpu_s[1][i] / flat->tokens[1]);
+    buf_str(out, json ? "}" : "\n");
+}
+
 static void write_one(struct buf *out, const struct flat *flat, bool json, bool first)
 {
     const struct question *q = flat->question;
@@ -202,8 +222,9 @@ static void write_one(struct buf *out, const struct flat *flat, bool json, bool 
         buf_printf(out, "%-15s %8.0f   %-22s %8.0f   %5.2f  %4.0f %%   %4.2f  %s\n", q->few, few,
                    what, many, series_median(&flat->ratios), 100 * series_spread(&flat->ratios),
                    1 - q->bound, is_flat(flat) ? "flat" : "NOT FLAT");
+        write_cpu(out, flat, json);
         if (asleep)
-            buf_printf(out, "%-15s %8s   a run asleep holds %lld bytes of Redis\n", "", "",
+            buf_printf(out, "  a run asleep holds %lld bytes of Redis\n",
                        (long long)flat->bytes_per_run);
         return;
     }
@@ -212,6 +233,7 @@ static void write_one(struct buf *out, const struct flat *flat, bool json, bool 
                "\"spread\":%.3f,\"least\":%.2f,\"flat\":%s",
                first ? "" : ",", q->name, few, many, series_median(&flat->ratios),
                series_spread(&flat->ratios), 1 - q->bound, is_flat(flat) ? "true" : "false");
+    write_cpu(out, flat, json);
     if (asleep)
         buf_printf(out, ",\"runs\":%lld,\"redis_bytes_per_run\":%lld", (long long)flat->waiting,
                    (long long)flat->bytes_per_run);
