@@ -139,5 +139,7 @@ MUSTCHECK int bench_memory(struct bench *bench, struct bench_memory *memory, str
 
 /* troupe bench --flat WHICH (bench_flat.c): EXIT_RUN_FAILED when something is not. */
 int bench_flat(struct cli *cli, const char *which);
+/* troupe bench --fair (bench_fair.c): the same. */
+int bench_fair(struct cli *cli);
 
 #endif

@@ -179,6 +179,8 @@ int cmd_bench(struct cli *cli)
     struct bench bench;
     if (which)
         return bench_flat(cli, which);
+    if (settings_flag(&cli->settings, "fair"))
+        return bench_fair(cli);
     int result = bench_open(&bench, cli, workers, BENCH_PARTITIONS, &err);
     if (result == 0)
         result = run(&bench, &err);

@@ -21,6 +21,7 @@ static const struct setting options_bench[] = {
            "all"),
     OPTION("waiting", 0, SETTING_INT, "1000000", 1, 10000000, "N",
            "runs asleep for --flat waiting"),
+    OPTION_FLAG("fair", 0, "instead: does any run wait longer than its share?"),
     OPTION_OUTPUT,
     OPTIONS_COMMON,
 };
