@@ -285,13 +285,20 @@ const struct cli_command cli_commands[] = {
      .most = 2,
      .run = cmd_import},
     {.name = "bench",
-     .synopsis = "[--rounds N] [--percent N] [--workers N]",
+     .synopsis = "[--rounds N] [--percent N] [--workers N]\n"
+                 "--flat WHICH [--waiting N] [--rounds N] [--percent N]\n"
+                 "--fair [--percent N] [--workers N]",
      .summary = "measure how fast troupe is here",
      .details =
          "Private Redis and Postgres; the limit of Redis itself, chains, fans, single nodes and\n"
-         "mixed runs take turns; medians. Time ends when Postgres has everything.",
+         "mixed runs take turns; medians. Time ends when Postgres has everything.\n"
+         "\n"
+         "--flat: waiting, definitions, partitions, workers or all: a small and a large case of\n"
+         "each take turns. Status 1 when the large one is slower than it may be.\n"
+         "--fair: status 1 when a run waited longer than twice its share.",
      .examples = "troupe bench\n"
-                 "troupe bench --percent 10 -o json\n",
+                 "troupe bench --percent 10 -o json\n"
+                 "troupe bench --flat waiting --waiting 100000\n",
      OPTIONS(options_bench),
      .run = cmd_bench},
 };
