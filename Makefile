@@ -285,7 +285,7 @@ bench:
 	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench $(BENCH_FLAGS)
 
 # Does the rate stay when more waits around it, and does any run wait longer than its share?
-.PHONY: bench-flat bench-fair bench-programs bench-peers
+.PHONY: bench-flat bench-fair bench-programs bench-peers bench-growth
 bench-programs:
 	@scripts/install-deps --check build run
 	@+$(MAKE) --no-print-directory MODE=release all
@@ -299,6 +299,9 @@ bench-fair: bench-programs
 # Other engines, from npm; says what is missing and leaves it out.
 bench-peers: bench-programs
 	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/peers/run $(BENCH_FLAGS)
+
+bench-growth: bench-programs
+	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/growth/run $(BENCH_FLAGS)
 
 # The linker's --wrap counts allocations.
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
@@ -382,6 +385,7 @@ help:
 	@echo 'make bench-flat        is the rate the same with more waiting, definitions, partitions, workers?'
 	@echo 'make bench-fair        does any run wait longer than its share?'
 	@echo 'make bench-peers       other engines from npm, beside troupe'
+	@echo 'make bench-growth      what a token costs with more nodes, wider fans, larger documents'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make counts            what a token costs beside what it did cost; fails at 5 % more'
 	@echo 'make counts-record     records what it costs now'

@@ -38,7 +38,10 @@ void bench_cpu(const struct bench *bench, double seconds[BENCH_CPU_PARTS])
     const double per_second = (double)sysconf(_SC_CLK_TCK);
     DIR *processes = opendir("/proc");
     memset(seconds, 0, BENCH_CPU_PARTS * sizeof(*seconds));
-    for (const struct dirent *entry; processes && (entry = readdir(processes)) != NULL;) {
+    const struct dirent *entry;
+    /* One thread. */
+    /* cppcheck-suppress readdirCalled */
+    while (processes && (entry = readdir(processes)) != NULL) {
         pid_t parent;
         const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         const double used = pid > 0 ? ticks_of(pid, &parent) / per_second : 0;

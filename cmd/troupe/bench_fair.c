@@ -24,6 +24,7 @@ struct kind {
     const char *name;
     uint32_t group; /* in run ids */
     struct bench_job job;
+    const char *input;
     int64_t *begun_us;
     double *ms; /* of those that have ended; 0: not yet */
     uint32_t begun, ended, most;
@@ -43,7 +44,8 @@ struct verdict {
 static int kind_make(struct fair *fair, struct kind *kind, const char *name, uint32_t group,
                      int shape, uint32_t most, struct err *err)
 {
-    *kind = (struct kind){.name = name, .group = group, .most = most};
+    *kind = (struct kind){
+        .name = name, .group = group, .input = bench_shapes[shape].input, .most = most};
     kind->begun_us = calloc(most, sizeof(*kind->begun_us));
     kind->ms = calloc(most, sizeof(*kind->ms));
     if (!kind->begun_us || !kind->ms)
@@ -58,7 +60,7 @@ static int begin(struct fair *fair, struct kind *kind, struct err *err)
     redisReply *reply =
         redisCommand(fair->bench.redis,
                      "XADD troupe:runs * workflow %s input %s run_id %08x-0000-7000-8000-%012x",
-                     kind->job.prefix, kind->job.shape->input, kind->group, n);
+                     kind->job.prefix, kind->input, kind->group, n);
     const bool good = reply && reply->type == REDIS_REPLY_STRING;
     freeReplyObject(reply);
     return good ? 0 : err_set(err, ERR_UNREACHABLE, "Redis does not take a request");
@@ -175,7 +177,7 @@ static int show(struct fair *fair, struct cli *cli)
     /* While the first come and the last go, fewer are in flight. */
     const struct verdict of_chains = judge(chains, IN_FLIGHT, chains->most - IN_FLIGHT, 0);
     const struct verdict of_loops = judge(loops, 0, loops->most, 0);
-    const double turn = of_loops.mean / loops->job.shape->tokens;
+    const double turn = of_loops.mean / bench_shapes[SHAPE_LOOP].tokens;
     const struct verdict of_brief = judge(&fair->brief, 0, fair->brief.ended, 2 * turn);
     bool all = write_verdict(&out, cli->json, chains->name, &of_chains);
     all = write_verdict(&out, cli->json, loops->name, &of_loops) && all;

@@ -60,8 +60,10 @@ static int pin_threads(pid_t pid, const cpu_set_t *set, struct err *err)
     (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *threads = opendir(path);
     int result = 0;
-    for (const struct dirent *entry;
-         result == 0 && threads && (entry = readdir(threads)) != NULL;) {
+    const struct dirent *entry;
+    /* One thread. */
+    /* cppcheck-suppress readdirCalled */
+    while (result == 0 && threads && (entry = readdir(threads)) != NULL) {
         const pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
         if (thread > 0 && sched_setaffinity(thread, sizeof(*set), set) != 0 && errno != ESRCH)
             result = err_set(err, ERR_IO, "cannot pin process %d: %s", (int)pid, strerror(errno));
@@ -78,7 +80,10 @@ static int place_all(const struct bench *bench, const cpu_set_t sets[CORES], str
     if (!processes)
         return err_set(err, ERR_IO, "cannot look at processes: %s", strerror(errno));
     int result = 0;
-    for (const struct dirent *entry; result == 0 && (entry = readdir(processes)) != NULL;) {
+    const struct dirent *entry;
+    /* One thread. */
+    /* cppcheck-suppress readdirCalled */
+    while (result == 0 && (entry = readdir(processes)) != NULL) {
         const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         const int place = pid > 0 ? place_of(bench->dev, pid, parent_of(pid)) : -1;
         if (place >= 0)
