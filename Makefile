@@ -284,6 +284,25 @@ bench:
 	@+$(MAKE) --no-print-directory MODE=release all
 	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench $(BENCH_FLAGS)
 
+# Does the rate stay when more waits around it, and does any run wait longer than its share?
+.PHONY: bench-flat bench-fair bench-programs bench-peers bench-growth
+bench-programs:
+	@scripts/install-deps --check build run
+	@+$(MAKE) --no-print-directory MODE=release all
+
+bench-flat: bench-programs
+	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench --flat all $(BENCH_FLAGS)
+
+bench-fair: bench-programs
+	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench --fair $(BENCH_FLAGS)
+
+# Other engines, from npm; says what is missing and leaves it out.
+bench-peers: bench-programs
+	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/peers/run $(BENCH_FLAGS)
+
+bench-growth: bench-programs
+	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/growth/run $(BENCH_FLAGS)
+
 # The linker's --wrap counts allocations.
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -363,6 +382,10 @@ help:
 	@echo 'make mutants [WORDS="joins expand"]    seeds mistakes, one by one: every one must be noticed'
 	@echo 'make model [TEST=word] searches the model of the token protocol, and for seeded mistakes'
 	@echo 'make bench [BENCH_FLAGS="--percent 40"]  how fast troupe is here, beside what Redis could do'
+	@echo 'make bench-flat        is the rate the same with more waiting, definitions, partitions, workers?'
+	@echo 'make bench-fair        does any run wait longer than its share?'
+	@echo 'make bench-peers       other engines from npm, beside troupe'
+	@echo 'make bench-growth      what a token costs with more nodes, wider fans, larger documents'
 	@echo 'make bench-cel [BENCH_FLAGS="-o json"] what evaluating an expression costs'
 	@echo 'make counts            what a token costs beside what it did cost; fails at 5 % more'
 	@echo 'make counts-record     records what it costs now'

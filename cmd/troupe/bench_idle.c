@@ -11,12 +11,6 @@
 
 enum { LATENCY_RUNS = 200, WARM_RUNS = 20, ANSWER_MS = 10000, MEMORY_WAIT_S = 60 };
 
-static int by_value(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return one < other ? -1 : one > other;
-}
-
 static double percentile(double *sorted, size_t count, double p)
 {
     const size_t at = (size_t)ceil(p * (double)count);
@@ -91,11 +85,13 @@ static int one_run(struct bench *bench, redisContext *events, const char *name, 
     return 0;
 }
 
-int bench_latency(struct bench *bench, struct bench_latency *latency, struct err *err)
+static int time_runs(struct bench *bench, double zero[LATENCY_RUNS], double committed[LATENCY_RUNS],
+                     struct err *err)
 {
-    double zero[LATENCY_RUNS], committed[LATENCY_RUNS], unused;
-    char name[64];
-    if (bench_deploy(bench, &bench_shapes[SHAPE_CHAIN], name, err) != 0)
+    double unused;
+    struct bench_job job;
+    const char *const name = job.prefix;
+    if (bench_job_make(bench, &bench_shapes[SHAPE_CHAIN], 1, &job, err) != 0)
         return -1;
     redisContext *events = redisConnect("127.0.0.1", bench->dev->redis_port);
     const struct timeval limit = {.tv_sec = ANSWER_MS / 1000};
@@ -112,11 +108,20 @@ int bench_latency(struct bench *bench, struct bench_latency *latency, struct err
     if (events)
         redisFree(events);
     PQclear(PQexec(bench->record, "unlisten troupe_progress"));
-    if (result != 0)
+    return result;
+}
+
+int bench_latency(struct bench *bench, struct bench_latency *latency, struct err *err)
+{
+    double zero[LATENCY_RUNS], committed[LATENCY_RUNS];
+    struct bench_pins pins;
+    if (bench_pin(bench, &pins, err) != 0 || time_runs(bench, zero, committed, err) != 0 ||
+        bench_unpin(bench, &pins, err) != 0)
         return -1;
-    qsort(zero, LATENCY_RUNS, sizeof(*zero), by_value);
-    qsort(committed, LATENCY_RUNS, sizeof(*committed), by_value);
+    bench_sort(zero, LATENCY_RUNS);
+    bench_sort(committed, LATENCY_RUNS);
     *latency = (struct bench_latency){
+        .pins = pins,
         .zero_p50_ms = percentile(zero, LATENCY_RUNS, .5),
         .zero_p99_ms = percentile(zero, LATENCY_RUNS, .99),
         .committed_p50_ms = percentile(committed, LATENCY_RUNS, .5),
@@ -144,14 +149,14 @@ int bench_memory(struct bench *bench, struct bench_memory *memory, struct err *e
 {
     const struct bench_shape *shape = &bench_shapes[SHAPE_PARKED];
     const uint32_t runs = (uint32_t)fmax(100, shape->runs * bench->scale);
-    char name[64];
+    struct bench_job job;
     int64_t before, after, recorded = 0, left = 1;
     *memory = (struct bench_memory){.supervisor_mb = peak_mb(bench->dev->supervisor.pid)};
     for (uint32_t i = 0; i < bench->dev->worker_count; i++)
         memory->worker_mb = fmax(memory->worker_mb, peak_mb(bench->dev->workers[i].pid));
-    if (bench_deploy(bench, shape, name, err) != 0 ||
+    if (bench_job_make(bench, shape, 1, &job, err) != 0 ||
         bench_info(bench, "memory", "used_memory", &before, err) != 0 ||
-        bench_submit(bench, shape, name, runs, err) != 0)
+        bench_submit(bench, &job, runs, err) != 0)
         return -1;
     /* All at their last node, and everything that the record has is gone from Redis. */
     const int64_t until = clock_mono_us(&clock_system) + MEMORY_WAIT_S * INT64_C(1000000);
@@ -164,7 +169,7 @@ int bench_memory(struct bench *bench, struct bench_memory *memory, struct err *e
         if (bench_number(
                 bench,
                 "select count(*) from node_executions join run using (run_id) where workflow = $1",
-                name, &recorded, err) != 0)
+                job.prefix, &recorded, err) != 0)
             return -1;
         if (clock_mono_us(&clock_system) > until)
             return err_set(err, ERR_TIMEOUT, "%lld executions of parked runs are recorded",

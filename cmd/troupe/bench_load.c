@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { PIPELINE = 500, POLL_MS = 2, STUCK_S = 120, PARTITIONS = 16 };
+enum { PIPELINE = 500, POLL_MS = 2, STUCK_S = 120 };
 
 static int redis_failed(const struct bench *bench, const char *what, struct err *err)
 {
@@ -41,14 +40,18 @@ int bench_info(struct bench *bench, const char *section, const char *field, int6
     return at ? 0 : redis_failed(bench, "INFO", err);
 }
 
-int bench_deploy(struct bench *bench, const struct bench_shape *shape, char name[64],
-                 struct err *err)
+void bench_job_name(const struct bench_job *job, uint32_t index, char name[64])
+{
+    (void)snprintf(name, 64, job->definitions > 1 ? "%s-%u" : "%s", job->prefix, index);
+}
+
+static int deploy(struct bench *bench, const struct bench_shape *shape, const char *name,
+                  struct err *err)
 {
     char path[DEV_PATH_MAX + 80];
     struct buf text;
     struct definition definition;
     struct store_version version;
-    (void)snprintf(name, 64, "%s-%u", shape->name, bench->serial++);
     (void)snprintf(path, sizeof(path), "%s/%s.json", bench->dev->dir, name);
     buf_init(&text, 1 << 20);
     shape->write(&text, name);
@@ -71,16 +74,32 @@ int bench_deploy(struct bench *bench, const struct bench_shape *shape, char name
     return result;
 }
 
-int bench_submit(struct bench *bench, const struct bench_shape *shape, const char *name,
-                 uint32_t runs, struct err *err)
+int bench_job_make(struct bench *bench, const struct bench_shape *shape, uint32_t definitions,
+                   struct bench_job *job, struct err *err)
+{
+    *job = (struct bench_job){.shape = shape, .definitions = definitions};
+    (void)snprintf(job->prefix, sizeof(job->prefix), "%s-%u", shape->name, bench->serial++);
+    for (uint32_t i = 0; i < definitions; i++) {
+        char name[64];
+        bench_job_name(job, i, name);
+        if (deploy(bench, shape, name, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int bench_submit(struct bench *bench, struct bench_job *job, uint32_t runs, struct err *err)
 {
     for (uint32_t sent = 0; sent < runs;) {
         uint32_t count = runs - sent < PIPELINE ? runs - sent : PIPELINE;
         sent += count;
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
+            char name[64];
+            bench_job_name(job, job->next++ % job->definitions, name);
             if (redisAppendCommand(bench->redis, "XADD troupe:runs * workflow %s input %s", name,
-                                   shape->input) != REDIS_OK)
+                                   job->shape->input) != REDIS_OK)
                 return redis_failed(bench, "submitting", err);
+        }
         for (; count > 0; count--) {
             redisReply *reply = NULL;
             const bool good = redisGetReply(bench->redis, (void **)&reply) == REDIS_OK && reply &&
@@ -90,6 +109,7 @@ int bench_submit(struct bench *bench, const struct bench_shape *shape, const cha
                 return redis_failed(bench, "submitting", err);
         }
     }
+    job->submitted += runs;
     return 0;
 }
 
@@ -100,10 +120,10 @@ static int looks_done(struct bench *bench, bool *done, struct err *err)
     long long left = 0;
     if (redisAppendCommand(bench->redis, "XLEN troupe:runs") != REDIS_OK)
         return redis_failed(bench, "waiting", err);
-    for (int p = 0; p < PARTITIONS; p++)
-        if (redisAppendCommand(bench->redis, "XLEN troupe:{%d}:ledger", p) != REDIS_OK)
+    for (uint32_t p = 0; p < bench->partitions; p++)
+        if (redisAppendCommand(bench->redis, "XLEN troupe:{%u}:ledger", p) != REDIS_OK)
             return redis_failed(bench, "waiting", err);
-    for (int i = 0; i <= PARTITIONS; i++) {
+    for (uint32_t i = 0; i <= bench->partitions; i++) {
         redisReply *reply = NULL;
         if (redisGetReply(bench->redis, (void **)&reply) != REDIS_OK || !reply ||
             reply->type != REDIS_REPLY_INTEGER) {
@@ -117,64 +137,73 @@ static int looks_done(struct bench *bench, bool *done, struct err *err)
     return 0;
 }
 
-static void pause_ms(long ms)
+/* Of the record, over all definitions of the job. */
+static int count_runs(struct bench *bench, const struct bench_job *job, int64_t *count,
+                      struct err *err)
 {
-    const struct timespec time = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&time, NULL);
-}
-
-static int wait_for_end(struct bench *bench, const char *name, uint32_t runs, struct err *err)
-{
-    const int64_t until = clock_mono_us(&clock_system) + STUCK_S * INT64_C(1000000);
-    int64_t ended = 0;
-    while (ended < runs) {
-        bool done = false;
-        if (looks_done(bench, &done, err) != 0)
-            return -1;
-        if (done &&
-            bench_number(bench,
+    *count = 0;
+    for (uint32_t i = 0; i < job->definitions; i++) {
+        char name[64];
+        int64_t ended;
+        bench_job_name(job, i, name);
+        if (bench_number(bench,
                          "select count(*) from run where workflow = $1 and status = 'completed'",
                          name, &ended, err) != 0)
             return -1;
-        if (ended < runs)
-            pause_ms(POLL_MS);
+        *count += ended;
+    }
+    return 0;
+}
+
+static int wait_for_end(struct bench *bench, const struct bench_job *job, struct err *err)
+{
+    const int64_t until = clock_mono_us(&clock_system) + STUCK_S * INT64_C(1000000);
+    int64_t ended = 0;
+    while (ended < job->submitted) {
+        bool done = false;
+        if (looks_done(bench, &done, err) != 0 ||
+            (done && count_runs(bench, job, &ended, err) != 0))
+            return -1;
+        if (ended < job->submitted)
+            dev_wait(bench->dev, POLL_MS); /* notices Ctrl-C too */
         if (bench->dev->stops > 0)
             return err_set(err, ERR_TIMEOUT, "stopped");
         if (clock_mono_us(&clock_system) > until)
-            return err_set(err, ERR_TIMEOUT, "%s: %lld of %u runs have completed in %d s", name,
-                           (long long)ended, runs, STUCK_S);
+            return err_set(err, ERR_TIMEOUT, "%s: %lld of %lld runs have completed after %d s",
+                           job->prefix, (long long)ended, (long long)job->submitted, STUCK_S);
     }
     return 0;
 }
 
 /* Nothing counts that is not recorded. */
-static int check_rows(struct bench *bench, const struct bench_shape *shape, const char *name,
-                      uint32_t runs, struct err *err)
+static int check_rows(struct bench *bench, const struct bench_job *job, struct err *err)
 {
-    int64_t rows;
-    if (bench_number(bench,
-                     "select count(*) from node_executions join run using (run_id)"
-                     " where workflow = $1 and node_executions.status = 'completed'",
-                     name, &rows, err) != 0)
-        return -1;
-    if (rows != (int64_t)runs * shape->executions)
+    int64_t rows = 0;
+    for (uint32_t i = 0; i < job->definitions; i++) {
+        char name[64];
+        int64_t found;
+        bench_job_name(job, i, name);
+        if (bench_number(bench,
+                         "select count(*) from node_executions join run using (run_id)"
+                         " where workflow = $1 and node_executions.status = 'completed'",
+                         name, &found, err) != 0)
+            return -1;
+        rows += found;
+    }
+    if (rows != job->submitted * job->shape->executions)
         return err_set(err, ERR_INTERNAL,
-                       "%s: %lld executions are recorded, of %u runs with %u each", name,
-                       (long long)rows, runs, shape->executions);
+                       "%s: %lld executions are recorded, of %lld runs with %u each", job->prefix,
+                       (long long)rows, (long long)job->submitted, job->shape->executions);
     return 0;
 }
 
-int bench_load(struct bench *bench, const struct bench_shape *shape, double *seconds,
-               uint32_t *runs, struct err *err)
+int bench_load(struct bench *bench, struct bench_job *job, double *seconds, uint32_t *runs,
+               struct err *err)
 {
-    char name[64];
-    *runs = (uint32_t)fmax(1, shape->runs * bench->scale);
-    if (bench_deploy(bench, shape, name, err) != 0)
-        return -1;
+    *runs = (uint32_t)fmax(1, job->shape->runs * bench->scale);
     const int64_t began = clock_mono_us(&clock_system);
-    if (bench_submit(bench, shape, name, *runs, err) != 0 ||
-        wait_for_end(bench, name, *runs, err) != 0)
+    if (bench_submit(bench, job, *runs, err) != 0 || wait_for_end(bench, job, err) != 0)
         return -1;
     *seconds = (double)(clock_mono_us(&clock_system) - began) / 1e6;
-    return check_rows(bench, shape, name, *runs, err);
+    return check_rows(bench, job, err);
 }

@@ -1,7 +1,7 @@
 /* bench_shapes: what is run. */
 #include "bench.h"
 
-enum { CHAIN = 10, FAN = 100 };
+enum { CHAIN = 10, FAN = 100, BLOCKS = 10, WIDTH = 98, ROUND = 1000 };
 
 static void begin(struct buf *out, const char *workflow)
 {
@@ -42,6 +42,48 @@ static void write_fan(struct buf *out, const char *workflow)
     for (int i = 0; i < FAN; i++)
         buf_printf(out, ",{\"from\":\"s\",\"to\":\"n%d\"},{\"from\":\"n%d\",\"to\":\"j\"}", i, i);
     buf_str(out, "]}");
+}
+
+static void write_asleep(struct buf *out, const char *workflow)
+{
+    begin(out, workflow);
+    buf_str(out, "{\"id\":\"n\",\"type\":\"delay\",\"config\":{\"ms\":36000000}}]}");
+}
+
+static void write_thousand(struct buf *out, const char *workflow)
+{
+    begin(out, workflow);
+    for (int b = 0; b < BLOCKS; b++) {
+        buf_printf(out, "%s{\"id\":\"s%d\",\"type\":\"parallel\"}", b ? "," : "", b);
+        for (int i = 0; i < WIDTH; i++)
+            buf_printf(out, ",{\"id\":\"n%d_%d\",\"type\":\"noop\"}", b, i);
+        buf_printf(out,
+                   ",{\"id\":\"j%d\",\"type\":\"transform\",\"config\":{\"expression\":"
+                   "\"size(input)\"}}",
+                   b);
+    }
+    buf_str(out, "],\"edges\":[");
+    for (int b = 0; b < BLOCKS; b++) {
+        for (int i = 0; i < WIDTH; i++)
+            buf_printf(out,
+                       "%s{\"from\":\"s%d\",\"to\":\"n%d_%d\"},{\"from\":\"n%d_%d\",\"to\":"
+                       "\"j%d\"}",
+                       b || i ? "," : "", b, b, i, b, i, b);
+        if (b)
+            buf_printf(out, ",{\"from\":\"j%d\",\"to\":\"s%d\"}", b - 1, b);
+    }
+    buf_str(out, "]}");
+}
+
+static void write_loop(struct buf *out, const char *workflow)
+{
+    begin(out, workflow);
+    buf_printf(out,
+               "{\"id\":\"n\",\"type\":\"transform\",\"config\":{\"expression\":"
+               "\"{'n': input.n + 1}\"},\"loop\":{\"condition\":\"output.n < %d\","
+               "\"max_iterations\":%d,\"break_path\":[\"e\"]}},{\"id\":\"e\",\"type\":\"noop\"}],"
+               "\"edges\":[]}",
+               ROUND, ROUND);
 }
 
 static void write_single(struct buf *out, const char *workflow)
@@ -98,10 +140,14 @@ static void write_mixed(struct buf *out, const char *workflow)
                                                                                         "once\"}"
 
 const struct bench_shape bench_shapes[] = {
-    [SHAPE_CHAIN] = {"chain", 3000, CHAIN, CHAIN, write_chain, "{\"n\":1}"},
-    [SHAPE_FAN] = {"fan", 300, FAN + 3, FAN + 3, write_fan, "{\"n\":1}"},
-    [SHAPE_SINGLE] = {"single", 15000, 1, 1, write_single, "{\"n\":1}"},
+    [SHAPE_CHAIN] = {"chain", 8000, CHAIN, CHAIN, write_chain, "{\"n\":1}"},
+    [SHAPE_FAN] = {"fan", 800, FAN + 3, FAN + 3, write_fan, "{\"n\":1}"},
+    [SHAPE_SINGLE] = {"single", 30000, 1, 1, write_single, "{\"n\":1}"},
     /* in, grade, gold, side, meet, three times again, end; basic is skipped; the mapping's token */
-    [SHAPE_MIXED] = {"mixed", 2500, 9, 10, write_mixed, DOCUMENT},
+    [SHAPE_MIXED] = {"mixed", 7000, 9, 10, write_mixed, DOCUMENT},
     [SHAPE_PARKED] = {"parked", 2000, CHAIN, CHAIN, write_parked, "{\"n\":1}"},
+    [SHAPE_ASLEEP] = {"asleep", 0, 1, 1, write_asleep, "{\"n\":1}"},
+    [SHAPE_THOUSAND] = {"thousand", 100, BLOCKS *(WIDTH + 2), BLOCKS *(WIDTH + 2), write_thousand,
+                        "{\"n\":1}"},
+    [SHAPE_LOOP] = {"loop", 64, ROUND + 1, ROUND + 1, write_loop, "{\"n\":0}"},
 };

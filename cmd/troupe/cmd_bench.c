@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct series {
-    double values[BENCH_ROUNDS_MOST];
-    uint32_t count;
-};
-
 /* Of one way of keeping the append-only file. */
 struct figures {
     struct series limit, tokens[SHAPE_COUNT], runs[SHAPE_COUNT];
@@ -19,34 +14,6 @@ struct figures {
 };
 
 static const char *const modes[] = {"everysec", "off"};
-
-static int by_value(const void *a, const void *b)
-{
-    const double one = *(const double *)a, other = *(const double *)b;
-    return one < other ? -1 : one > other;
-}
-
-static double median(const struct series *series)
-{
-    double sorted[BENCH_ROUNDS_MOST];
-    memcpy(sorted, series->values, sizeof(sorted));
-    qsort(sorted, series->count, sizeof(*sorted), by_value);
-    const uint32_t half = series->count / 2;
-    return series->count % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
-/* Between the slowest and the fastest round, as a part of the median. */
-static double spread(const struct series *series)
-{
-    double least = series->values[0], most = least;
-    for (uint32_t i = 1; i < series->count; i++) {
-        least = series->values[i] < least ? series->values[i] : least;
-        most = series->values[i] > most ? series->values[i] : most;
-    }
-    return (most - least) / median(series);
-}
-
-static void add(struct series *series, double value) { series->values[series->count++] = value; }
 
 /* --- measuring --- */
 
@@ -71,15 +38,17 @@ static int measure_round(struct bench *bench, struct figures *figures, struct er
     double limit;
     if (bench_limit(bench, &limit, err) != 0)
         return -1;
-    add(&figures->limit, limit);
+    series_add(&figures->limit, limit);
     for (int i = 0; i < SHAPE_COUNT; i++) {
         const struct bench_shape *shape = &bench_shapes[i];
+        struct bench_job job;
         double seconds;
         uint32_t runs;
-        if (bench_load(bench, shape, &seconds, &runs, err) != 0)
+        if (bench_job_make(bench, shape, 1, &job, err) != 0 ||
+            bench_load(bench, &job, &seconds, &runs, err) != 0)
             return -1;
-        add(&figures->tokens[i], runs * shape->tokens / seconds);
-        add(&figures->runs[i], runs / seconds);
+        series_add(&figures->tokens[i], runs * shape->tokens / seconds);
+        series_add(&figures->runs[i], runs / seconds);
     }
     return 0;
 }
@@ -111,46 +80,66 @@ static int measure(struct bench *bench, const char *mode, struct figures *figure
 
 static void write_json(struct buf *out, const struct figures *figures)
 {
-    buf_printf(out, "{\"limit\":{\"tokens_per_s\":%.0f,\"spread\":%.3f}", median(&figures->limit),
-               spread(&figures->limit));
+    buf_printf(out, "{\"limit\":{\"tokens_per_s\":%.0f,\"spread\":%.3f}",
+               series_median(&figures->limit), series_spread(&figures->limit));
     for (int i = 0; i < SHAPE_COUNT; i++)
         buf_printf(out,
                    ",\"%s\":{\"tokens_per_s\":%.0f,\"runs_per_s\":%.0f,\"ratio\":%.3f,"
                    "\"spread\":%.3f}",
-                   bench_shapes[i].name, median(&figures->tokens[i]), median(&figures->runs[i]),
-                   median(&figures->tokens[i]) / median(&figures->limit),
-                   spread(&figures->tokens[i]));
+                   bench_shapes[i].name, series_median(&figures->tokens[i]),
+                   series_median(&figures->runs[i]),
+                   series_median(&figures->tokens[i]) / series_median(&figures->limit),
+                   series_spread(&figures->tokens[i]));
     const struct bench_latency *latency = &figures->latency;
     const struct bench_memory *memory = &figures->memory;
     buf_printf(out,
                ",\"latency\":{\"zero_p50_ms\":%.3f,\"zero_p99_ms\":%.3f,\"committed_p50_ms\":%.3f,"
-               "\"committed_p99_ms\":%.3f,\"pinned\":false},\"memory\":{\"worker_mb\":%.1f,"
-               "\"supervisor_mb\":%.1f,\"redis_bytes_per_run\":%.0f}}",
+               "\"committed_p99_ms\":%.3f,\"pinned\":",
                latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
-               latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
-               memory->redis_bytes_per_run);
+               latency->committed_p99_ms);
+    const int tokens = latency->pins.tokens, record = latency->pins.record;
+    if (tokens < 0)
+        buf_str(out, "false");
+    else
+        buf_printf(out,
+                   "{\"redis\":%d,\"workers\":%d,\"supervisor\":%d,\"postgres\":%d,"
+                   "\"bench\":%d}",
+                   tokens, tokens, record, record, record);
+    buf_printf(out,
+               "},\"memory\":{\"worker_mb\":%.1f,\"supervisor_mb\":%.1f,"
+               "\"redis_bytes_per_run\":%.0f}}",
+               memory->worker_mb, memory->supervisor_mb, memory->redis_bytes_per_run);
 }
 
 static void write_text(struct buf *out, const char *mode, const struct figures *figures)
 {
     buf_printf(out, "appendonly %-9s     tokens/s      runs/s   of limit   spread\n", mode);
-    buf_printf(out, "  %-18s  %10.0f  %10s   %8s   %5.0f %%\n", "limit", median(&figures->limit),
-               "", "", 100 * spread(&figures->limit));
+    buf_printf(out, "  %-18s  %10.0f  %10s   %8s   %5.0f %%\n", "limit",
+               series_median(&figures->limit), "", "", 100 * series_spread(&figures->limit));
     for (int i = 0; i < SHAPE_COUNT; i++)
         buf_printf(out, "  %-18s  %10.0f  %10.0f   %8.2f   %5.0f %%\n", bench_shapes[i].name,
-                   median(&figures->tokens[i]), median(&figures->runs[i]),
-                   median(&figures->tokens[i]) / median(&figures->limit),
-                   100 * spread(&figures->tokens[i]));
+                   series_median(&figures->tokens[i]), series_median(&figures->runs[i]),
+                   series_median(&figures->tokens[i]) / series_median(&figures->limit),
+                   100 * series_spread(&figures->tokens[i]));
     const struct bench_latency *latency = &figures->latency;
     const struct bench_memory *memory = &figures->memory;
     buf_printf(
         out,
         "  idle chain of ten   zero p50 %.2f ms, p99 %.2f ms; committed p50 %.2f ms, p99 %.2f "
-        "ms\n  memory              worker %.1f MB, supervisor %.1f MB, Redis %.0f bytes a run "
-        "in flight\n",
+        "ms\n",
         latency->zero_p50_ms, latency->zero_p99_ms, latency->committed_p50_ms,
-        latency->committed_p99_ms, memory->worker_mb, memory->supervisor_mb,
-        memory->redis_bytes_per_run);
+        latency->committed_p99_ms);
+    if (latency->pins.tokens < 0)
+        buf_str(out, "                      not pinned: there is one core\n");
+    else
+        buf_printf(out,
+                   "                      pinned: Redis, workers to core %d; supervisor, Postgres "
+                   "to core %d\n",
+                   latency->pins.tokens, latency->pins.record);
+    buf_printf(out,
+               "  memory              worker %.1f MB, supervisor %.1f MB, Redis %.0f bytes a run "
+               "in flight\n",
+               memory->worker_mb, memory->supervisor_mb, memory->redis_bytes_per_run);
 }
 
 static int show(struct cli *cli, const struct figures figures[])
@@ -176,11 +165,6 @@ static int show(struct cli *cli, const struct figures figures[])
 static int run(struct bench *bench, struct err *err)
 {
     struct figures figures[ARRAY_LEN(modes)] = {0};
-    bench->redis = redisConnect("127.0.0.1", bench->dev->redis_port);
-    bench->record = PQconnectdb(bench->dev->database_url);
-    if (!bench->redis || bench->redis->err || PQstatus(bench->record) != CONNECTION_OK)
-        return err_set(err, ERR_UNREACHABLE,
-                       "cannot connect to the servers that were just started");
     for (size_t i = 0; i < ARRAY_LEN(modes); i++)
         if (measure(bench, modes[i], &figures[i], err) != 0)
             return -1;
@@ -189,27 +173,17 @@ static int run(struct bench *bench, struct err *err)
 
 int cmd_bench(struct cli *cli)
 {
+    const char *which = settings_string(&cli->settings, "flat");
+    const uint32_t workers = (uint32_t)settings_number(&cli->settings, "workers");
     struct err err = ERR_INIT;
-    struct dev *dev = calloc(1, sizeof(*dev));
-    if (!dev)
-        return cli_fail_with(cli, ERR_LIMIT, "not enough memory");
-    dev_begin(dev, cli);
-    dev->worker_count = (uint32_t)settings_number(&cli->settings, "workers");
-    struct bench bench = {.cli = cli,
-                          .dev = dev,
-                          .rounds = (uint32_t)settings_number(&cli->settings, "rounds"),
-                          .scale = (double)settings_number(&cli->settings, "percent") / 100};
-    int result = -1;
-    if (dev_find_programs(dev, &err) == 0 && dev_make_place(dev, &err) == 0 &&
-        dev_bring_up(dev, &err) == 0)
+    struct bench bench;
+    if (which)
+        return bench_flat(cli, which);
+    if (settings_flag(&cli->settings, "fair"))
+        return bench_fair(cli);
+    int result = bench_open(&bench, cli, workers, BENCH_PARTITIONS, &err);
+    if (result == 0)
         result = run(&bench, &err);
-    if (bench.redis)
-        redisFree(bench.redis);
-    PQfinish(bench.record);
-    const int stopped = dev->stops > 0 ? 128 + dev->stop_signal : 0;
-    dev->stops = stopped != 0;
-    dev_end_all(dev);
-    dev_leave_place(dev);
-    free(dev);
+    const int stopped = bench_close(&bench);
     return result == 0 ? 0 : stopped ? stopped : cli_fail(cli, &err);
 }

@@ -16,6 +16,12 @@ static const struct setting options_bench[] = {
     OPTION("rounds", 0, SETTING_INT, "3", 1, 9, "N", "how often all of it"),
     OPTION("percent", 0, SETTING_INT, "100", 1, 1000, "N", "of the usual loads"),
     OPTION("workers", 0, SETTING_INT, "2", 1, 64, "N", "how many workers"),
+    OPTION("flat", 0, SETTING_STRING, NULL, 0, 0, "WHICH",
+           "instead: is the rate the same with more waiting, definitions, partitions, workers? or "
+           "all"),
+    OPTION("waiting", 0, SETTING_INT, "1000000", 1, 10000000, "N",
+           "runs asleep for --flat waiting"),
+    OPTION_FLAG("fair", 0, "instead: does any run wait longer than its share?"),
     OPTION_OUTPUT,
     OPTIONS_COMMON,
 };
@@ -279,13 +285,20 @@ const struct cli_command cli_commands[] = {
      .most = 2,
      .run = cmd_import},
     {.name = "bench",
-     .synopsis = "[--rounds N] [--percent N] [--workers N]",
+     .synopsis = "[--rounds N] [--percent N] [--workers N]\n"
+                 "--flat WHICH [--waiting N] [--rounds N] [--percent N]\n"
+                 "--fair [--percent N] [--workers N]",
      .summary = "measure how fast troupe is here",
      .details =
          "Private Redis and Postgres; the limit of Redis itself, chains, fans, single nodes and\n"
-         "mixed runs take turns; medians. Time ends when Postgres has everything.",
+         "mixed runs take turns; medians. Time ends when Postgres has everything.\n"
+         "\n"
+         "--flat: waiting, definitions, partitions, workers or all: a small and a large case of\n"
+         "each take turns. Status 1 when the large one is slower than it may be.\n"
+         "--fair: status 1 when a run waited longer than twice its share.",
      .examples = "troupe bench\n"
-                 "troupe bench --percent 10 -o json\n",
+                 "troupe bench --percent 10 -o json\n"
+                 "troupe bench --flat waiting --waiting 100000\n",
      OPTIONS(options_bench),
      .run = cmd_bench},
 };

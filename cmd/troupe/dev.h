@@ -39,6 +39,7 @@ struct dev {
     struct child workers[DEV_WORKERS_MOST];
     char worker_names[DEV_WORKERS_MOST][16];
     uint32_t worker_count;
+    uint32_t partitions; /* of a new record; 0: as the supervisor has it */
 
     sigset_t signals;        /* blocked, and waited for */
     int stop_signal;         /* the first that asked us to end; 0: none */

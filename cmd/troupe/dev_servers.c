@@ -161,7 +161,9 @@ static int start_own(struct dev *dev, struct child *child, const char *name, cha
 
 int dev_start_supervisor(struct dev *dev, struct err *err)
 {
-    char *argv[] = {NULL, NULL};
+    char partitions[40];
+    (void)snprintf(partitions, sizeof(partitions), "--partitions=%u", dev->partitions);
+    char *argv[] = {NULL, dev->partitions ? partitions : NULL, NULL};
     dev->supervisor.name = "supervisor";
     return start_own(dev, &dev->supervisor, "troupe-supervisor", argv, err);
 }

@@ -1,0 +1,232 @@
+/* bench_fair: does a run wait longer than its share, because others are served twice?
+ *
+ *   chains  so many in flight at any time, more than the workers hold: one that ends is followed by the next.
+ *           The share is the mean: in flight / runs a second.
+ *   loops   a thousand iterations each, all begun at once. Served in turn, all take as long as the mean.
+ *   short   single nodes, one at a time, while the loops run. The share is what two steps of a loop take:
+ *           its start, its node.
+ *
+ * Times are from the request to the word of the run's end, as a program would see them.
+ */
+#include "base/clock.h"
+#include "bench.h"
+#include "cli.h"
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IN_FLIGHT = 1000, GENERATIONS = 10, LOOPS = 64, SHORT_MOST = 20000, STUCK_MS = 60000 };
+static const double most_of_share = 2;
+
+struct kind {
+    const char *name;
+    uint32_t group; /* in run ids */
+    struct bench_job job;
+    const char *input;
+    int64_t *begun_us;
+    double *ms; /* of those that have ended; 0: not yet */
+    uint32_t begun, ended, most;
+};
+
+struct fair {
+    struct bench bench;
+    redisContext *events;
+    struct kind chains, loops, brief;
+};
+
+struct verdict {
+    double share, mean, p50, p99, max;
+    uint32_t runs;
+};
+
+static int kind_make(struct fair *fair, struct kind *kind, const char *name, uint32_t group,
+                     int shape, uint32_t most, struct err *err)
+{
+    *kind = (struct kind){
+        .name = name, .group = group, .input = bench_shapes[shape].input, .most = most};
+    kind->begun_us = calloc(most, sizeof(*kind->begun_us));
+    kind->ms = calloc(most, sizeof(*kind->ms));
+    if (!kind->begun_us || !kind->ms)
+        return err_set(err, ERR_LIMIT, "not enough memory");
+    return bench_job_make(&fair->bench, &bench_shapes[shape], 1, &kind->job, err);
+}
+
+static int begin(struct fair *fair, struct kind *kind, struct err *err)
+{
+    const uint32_t n = kind->begun++;
+    kind->begun_us[n] = clock_mono_us(&clock_system);
+    redisReply *reply =
+        redisCommand(fair->bench.redis,
+                     "XADD troupe:runs * workflow %s input %s run_id %08x-0000-7000-8000-%012x",
+                     kind->job.prefix, kind->input, kind->group, n);
+    const bool good = reply && reply->type == REDIS_REPLY_STRING;
+    freeReplyObject(reply);
+    return good ? 0 : err_set(err, ERR_UNREACHABLE, "Redis does not take a request");
+}
+
+/* The word of one end, or NULL when there is none within the time. */
+static int next_end(struct fair *fair, struct kind **kind, struct err *err)
+{
+    struct kind *const kinds[] = {&fair->chains, &fair->loops, &fair->brief};
+    const int64_t until = clock_mono_us(&clock_system) + STUCK_MS * INT64_C(1000);
+    redisReply *reply = NULL;
+    for (*kind = NULL; !*kind; freeReplyObject(reply), reply = NULL) {
+        if (redisGetReplyFromReader(fair->events, (void **)&reply) != REDIS_OK)
+            return err_set(err, ERR_UNREACHABLE, "no word of ends: %s", fair->events->errstr);
+        if (!reply) {
+            struct pollfd fd = {.fd = fair->events->fd, .events = POLLIN};
+            const int ready = poll(&fd, 1, 100);
+            dev_wait(fair->bench.dev, 0);
+            if (fair->bench.dev->stops > 0 || clock_mono_us(&clock_system) > until)
+                return err_set(err, ERR_TIMEOUT, "no run has ended for a minute");
+            if (ready > 0 && redisBufferRead(fair->events) != REDIS_OK)
+                return err_set(err, ERR_UNREACHABLE, "no word of ends: %s", fair->events->errstr);
+            continue;
+        }
+        const char *id = reply->type == REDIS_REPLY_ARRAY && reply->elements == 3
+                             ? reply->element[2]->str
+                             : NULL;
+        for (size_t k = 0; id && strlen(id) == 36 && k < ARRAY_LEN(kinds); k++) {
+            const unsigned long n = strtoul(id + 24, NULL, 16);
+            if (strtoul(id, NULL, 16) != kinds[k]->group || n >= kinds[k]->begun)
+                continue;
+            kinds[k]->ms[n] = (double)(clock_mono_us(&clock_system) - kinds[k]->begun_us[n]) / 1e3;
+            kinds[k]->ended++;
+            *kind = kinds[k];
+        }
+    }
+    return 0;
+}
+
+static int run_chains(struct fair *fair, struct err *err)
+{
+    struct kind *chains = &fair->chains, *ended;
+    while (chains->ended < chains->most) {
+        if (chains->begun < chains->most && chains->begun - chains->ended < IN_FLIGHT) {
+            if (begin(fair, chains, err) != 0)
+                return -1;
+        } else if (next_end(fair, &ended, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Short ones as long as every loop runs: with fewer of them the share is another. */
+static int run_loops(struct fair *fair, struct err *err)
+{
+    struct kind *loops = &fair->loops, *brief = &fair->brief, *ended;
+    while (loops->begun < loops->most)
+        if (begin(fair, loops, err) != 0)
+            return -1;
+    while (loops->ended < loops->most || brief->ended < brief->begun) {
+        if (brief->begun == brief->ended && loops->ended == 0 && brief->begun < brief->most &&
+            begin(fair, brief, err) != 0)
+            return -1;
+        if (next_end(fair, &ended, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- what came out --- */
+
+/* Of those from first to last, without it; sorts them. share 0: the mean. */
+static struct verdict judge(struct kind *kind, uint32_t first, uint32_t last, double share)
+{
+    const uint32_t n = last - first;
+    double *ms = kind->ms + first, sum = 0;
+    bench_sort(ms, n);
+    for (uint32_t i = 0; i < n; i++)
+        sum += ms[i];
+    return (struct verdict){.share = share > 0 ? share : sum / n,
+                            .mean = sum / n,
+                            .p50 = ms[(n - 1) / 2],
+                            .p99 = ms[(uint32_t)ceil(.99 * n) - 1],
+                            .max = ms[n - 1],
+                            .runs = n};
+}
+
+static bool write_verdict(struct buf *out, bool json, const char *name, const struct verdict *v)
+{
+    const double ratio = v->max / v->share;
+    const bool fair = ratio <= most_of_share;
+    if (json)
+        buf_printf(out,
+                   "%s\"%s\":{\"runs\":%u,\"share_ms\":%.3f,\"mean_ms\":%.3f,\"p50_ms\":%.3f,"
+                   "\"p99_ms\":%.3f,\"max_ms\":%.3f,\"p99_of_share\":%.3f,\"max_of_share\":%.3f,"
+                   "\"most\":%.1f,\"fair\":%s}",
+                   out->len > 1 ? "," : "", name, v->runs, v->share, v->mean, v->p50, v->p99,
+                   v->max, v->p99 / v->share, ratio, most_of_share, fair ? "true" : "false");
+    else
+        buf_printf(out, "%-7s %6u  %8.2f  %8.2f  %8.2f  %8.2f  %8.2f  %6.2f  %6.2f  %s\n", name,
+                   v->runs, v->share, v->mean, v->p50, v->p99, v->max, v->p99 / v->share, ratio,
+                   fair ? "fair" : "NOT FAIR");
+    return fair;
+}
+
+static int show(struct fair *fair, struct cli *cli)
+{
+    struct buf out;
+    struct kind *chains = &fair->chains, *loops = &fair->loops;
+    buf_init(&out, 1 << 16);
+    buf_str(&out, cli->json ? "{"
+                            : "          runs  share ms      mean       p50       p99       max  "
+                              "p99/sh  max/sh\n");
+    /* While the first come and the last go, fewer are in flight. */
+    const struct verdict of_chains = judge(chains, IN_FLIGHT, chains->most - IN_FLIGHT, 0);
+    const struct verdict of_loops = judge(loops, 0, loops->most, 0);
+    const double turn = of_loops.mean / bench_shapes[SHAPE_LOOP].tokens;
+    const struct verdict of_brief = judge(&fair->brief, 0, fair->brief.ended, 2 * turn);
+    bool all = write_verdict(&out, cli->json, chains->name, &of_chains);
+    all = write_verdict(&out, cli->json, loops->name, &of_loops) && all;
+    all = write_verdict(&out, cli->json, fair->brief.name, &of_brief) && all;
+    buf_str(&out, cli->json ? "}" : "");
+    return cli_print(cli, &out, all ? 0 : EXIT_RUN_FAILED);
+}
+
+static int measure(struct fair *fair, struct err *err)
+{
+    const double scale = fair->bench.scale;
+    const uint32_t chains = (uint32_t)fmax(3 * IN_FLIGHT, GENERATIONS * IN_FLIGHT * scale);
+    fair->events = redisConnect("127.0.0.1", fair->bench.dev->redis_port);
+    redisReply *reply = fair->events && !fair->events->err
+                            ? redisCommand(fair->events, "SUBSCRIBE troupe:completion_events")
+                            : NULL;
+    const bool good = reply && reply->type == REDIS_REPLY_ARRAY;
+    freeReplyObject(reply);
+    if (!good)
+        return err_set(err, ERR_UNREACHABLE, "cannot subscribe");
+    return kind_make(fair, &fair->chains, "chains", 1, SHAPE_CHAIN, chains, err) != 0 ||
+                   kind_make(fair, &fair->loops, "loops", 2, SHAPE_LOOP, LOOPS, err) != 0 ||
+                   kind_make(fair, &fair->brief, "short", 3, SHAPE_SINGLE, SHORT_MOST, err) != 0 ||
+                   run_chains(fair, err) != 0
+               ? -1
+               : run_loops(fair, err);
+}
+
+int bench_fair(struct cli *cli)
+{
+    struct err err = ERR_INIT;
+    struct fair *fair = calloc(1, sizeof(*fair));
+    if (!fair)
+        return cli_fail_with(cli, ERR_LIMIT, "not enough memory");
+    const uint32_t workers = (uint32_t)settings_number(&cli->settings, "workers");
+    int result = bench_open(&fair->bench, cli, workers, BENCH_PARTITIONS, &err);
+    if (result == 0)
+        result = measure(fair, &err);
+    const int stopped = bench_close(&fair->bench);
+    int status = stopped ? stopped : 0;
+    if (!stopped)
+        status = result == 0 ? show(fair, cli) : cli_fail(cli, &err);
+    if (fair->events)
+        redisFree(fair->events);
+    struct kind *const kinds[] = {&fair->chains, &fair->loops, &fair->brief};
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        free(kinds[k]->begun_us);
+        free(kinds[k]->ms);
+    }
+    free(fair);
+    return status;
+}
