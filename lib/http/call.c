@@ -54,12 +54,17 @@ static enum http_phase phase_of(const struct http_call *call)
         return HTTP_PHASE_READING;
     if (call->sends > 0)
         return HTTP_PHASE_WAITING;
-    curl_off_t named = 0, connected = 0;
+    curl_off_t named = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    if (named == 0)
+    if (named == 0 && call->socket < 0)
         return HTTP_PHASE_LOOKUP;
-    return connected > 0 && call->target.https ? HTTP_PHASE_TLS : HTTP_PHASE_CONNECT;
+    /* libcurl tells the time of TCP's connection only when TLS is there too. */
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    bool connected =
+        call->tls_failed ||
+        (call->socket >= 0 && getpeername(call->socket, (struct sockaddr *)&peer, &len) == 0);
+    return connected && call->target.https ? HTTP_PHASE_TLS : HTTP_PHASE_CONNECT;
 }
 
 static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
@@ -129,6 +134,8 @@ static void begin_hop(struct http_call *call)
     call->header_bytes = 0;
     call->headers_done = false;
     call->permitted = false;
+    call->tls_failed = false;
+    call->socket = -1;
     call->denied[0] = '\0';
     call->result.url = call->target.url;
     if (target_denied(call, &why)) {
@@ -284,10 +291,13 @@ static void end_as(struct http_call *call, CURLcode code)
         else
             http_call_end(call, HTTP_INTERNAL, true, "no memory");
         break;
+    case CURLE_SSL_CONNECT_ERROR:
+        call->tls_failed = true;
+        http_call_end(call, HTTP_FAILED, true, "%s", text);
+        break;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
@@ -296,7 +306,16 @@ static void end_as(struct http_call *call, CURLcode code)
     case CURLE_HTTP2_STREAM:
         http_call_end(call, HTTP_FAILED, true, "%s", text);
         break;
-    default: /* certificates, what is no HTTP, encodings: the same again would be the same */
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+        call->tls_failed = true;
+        http_call_end(call, HTTP_FAILED, false, "%s", text);
+        break;
+    default: /* what is no HTTP, encodings: the same again would be the same */
         http_call_end(call, HTTP_FAILED, false, "%s", text);
         break;
     }

@@ -61,11 +61,13 @@ struct http_call {
     size_t max_body_bytes;
     size_t header_bytes;
     uint32_t max_redirects;
-    uint32_t sends; /* of this hop */
+    uint32_t sends;       /* of this hop */
+    curl_socket_t socket; /* the last one it opened, or -1: libcurl's, only to look at */
     bool may_resend;
     bool hop_answered; /* a final status line and its headers are there */
     bool interim;      /* the header block being read is a 1xx */
     bool headers_done; /* what follows are trailers */
+    bool tls_failed;
     bool permitted;    /* some socket of the hop was */
     bool any_answered; /* an earlier hop was */
     bool refused;      /* result.code and message say why libcurl was told to stop */

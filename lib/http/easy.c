@@ -33,7 +33,8 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose UNUSED,
         }
     }
     call->permitted = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    call->socket = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return call->socket;
 }
 
 /* The connection is there, the request is next: the first time, or once more because a kept

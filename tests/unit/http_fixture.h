@@ -17,6 +17,7 @@
  *   /odd              headers that are folded, repeated, not UTF-8
  *   /interim          103, 100, then 200
  *   /nonsense         what is no HTTP
+ *   http://…          200, as a proxy that makes it up
  */
 #ifndef TROUPE_TESTS_HTTP_FIXTURE_H
 #define TROUPE_TESTS_HTTP_FIXTURE_H
@@ -150,7 +151,9 @@ static void server_handle(struct server_connection *connection, const char *path
 {
     struct server *server = connection->server;
     char text[4096];
-    if (strcmp(path, "/echo") == 0) {
+    if (strncmp(path, "http://", 7) == 0) { /* as a proxy */
+        server_say(connection, "200 OK", "proxied", 7);
+    } else if (strcmp(path, "/echo") == 0) {
         server_say(connection, "200 OK\r\nContent-Type: text/plain", server->last.data,
                    head ? 0 : server->last.len);
     } else if (strncmp(path, "/redirect/", 10) == 0) {
