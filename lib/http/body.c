@@ -1,6 +1,7 @@
 /* body: request bodies from JSON. */
 #include "http/body.h"
 #include "http/target.h"
+#include <stdio.h>
 #include <string.h>
 
 static int no_memory(struct err *err)
@@ -259,9 +260,8 @@ static int write_multipart(struct json_ref value, struct arena *arena, struct bu
         return err_set(err, ERR_INVALID, "multipart must be an object, not %s",
                        json_type_name(json_type(value)));
     sha256_hex(json_text(value), hex);
-    memcpy(boundary, "troupe-", 7);
-    memcpy(boundary + 7, hex, 40);
-    struct slice between = slice_of(boundary, 47);
+    (void)snprintf(boundary, sizeof(boundary), "troupe-%.40s", hex);
+    struct slice between = slice_str(boundary);
     buf_str(type, "multipart/form-data; boundary=");
     buf_slice_append(type, between);
     return write_parts(value, between, arena, body, err);

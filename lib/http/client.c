@@ -354,8 +354,11 @@ void http_client_free(struct http_client *client)
         drop_calls(&((struct http_host *)host)->waiting);
     if (client->multi)
         (void)curl_multi_cleanup(client->multi);
-    while (!TAILQ_EMPTY(&client->sockets))
-        drop_socket(client, TAILQ_FIRST(&client->sockets));
+    for (struct http_socket *socket = TAILQ_FIRST(&client->sockets), *next; socket; socket = next) {
+        next = TAILQ_NEXT(socket, link); /* one that libcurl has not given back */
+        event_free(socket->event);
+        free(socket);
+    }
     http_lookup_free(client);
     if (client->curl_timer)
         event_free(client->curl_timer);

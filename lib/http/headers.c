@@ -73,14 +73,14 @@ static struct slice copy_value(struct arena *arena, struct slice value)
     return copy;
 }
 
-static bool join(struct arena *arena, struct slice *value, const char *between, struct slice more)
+static bool join(struct arena *arena, struct slice *value, struct slice between, struct slice more)
 {
-    size_t gap = strlen(between);
+    size_t gap = between.len;
     char *joined = arena_alloc(arena, value->len + gap + more.len);
     if (!joined)
         return false;
     memcpy(joined, value->ptr, value->len);
-    memcpy(joined + value->len, between, gap);
+    memcpy(joined + value->len, between.ptr, gap);
     memcpy(joined + value->len + gap, more.ptr, more.len);
     *value = slice_of(joined, value->len + gap + more.len);
     return true;
@@ -105,15 +105,15 @@ bool http_headers_line(struct http_headers *headers, struct arena *arena, struct
         return false;
     if (goes_on) /* with the last one that was read, which a joined one may not be: rare enough */
         return headers->count == 0 ||
-               join(arena, &headers->items[headers->count - 1].value, " ", value);
+               join(arena, &headers->items[headers->count - 1].value, SLICE(" "), value);
     struct slice name = trimmed(slice_of(line.ptr, name_len));
     if (!http_is_token(name))
         return true;
     for (uint32_t i = 0; i < headers->count; i++) {
         struct http_header *item = &headers->items[i];
         if (item->name.len == name.len && strncasecmp(item->name.ptr, name.ptr, name.len) == 0)
-            return join(arena, &item->value, slice_eq_str(item->name, "set-cookie") ? "\n" : ", ",
-                        value);
+            return join(arena, &item->value,
+                        slice_eq_str(item->name, "set-cookie") ? SLICE("\n") : SLICE(", "), value);
     }
     char *lower = arena_strdup(arena, name);
     if (!lower)
