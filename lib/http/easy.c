@@ -220,7 +220,9 @@ static bool set_network(struct http_call *call)
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_DNS_CACHE_TIMEOUT, 60L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
+    /* From it libcurl makes the time that each of several addresses gets. The deadline is our own
+     * timer's, which is first: it can still see how far the connection is. */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms + 1000);
     SET(CURLOPT_BUFFERSIZE, 16384L);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl knows */
