@@ -140,8 +140,8 @@ struct http_result {
     enum http_phase phase;
     bool retriable;    /* the same call may fare better later */
     char message[400]; /* "api.example.org: timeout of 500 ms: connecting"; "" when OK */
-    int status;        /* 0: none came. Any status is OK: `expect` is judged by the caller */
-    int version;       /* 10, 11, 20; 0: none */
+    int status; /* 0: none came; a redirect's, when the next hop failed. Any status is OK: `expect` is judged by the caller */
+    int version; /* 10, 11, 20; 0: none */
     uint32_t redirects;
     uint32_t connections; /* opened for this call: 0 when a kept one served */
     char remote[HTTP_ADDRESS_TEXT];

@@ -14,6 +14,7 @@
  *   /second           answers the first request of a connection; ends the connection at the second
  *   /delay            answers after 10 ms
  *   /headers/N        N headers of 100 bytes
+ *   /long             a header of 200 KB
  *   /odd              headers that are folded, repeated, not UTF-8
  *   /interim          103, 100, then 200
  *   /nonsense         what is no HTTP
@@ -141,6 +142,9 @@ static void server_oddities(struct server_connection *connection, const char *pa
                    "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Expires=Wed, 01 Jan\r\nVia: one\r\n"
                    "VIA:  two \r\nset-cookie: b=2\r\nX-Latin: caf\xe9\r\nX-Folded: one\r\n  two\r\n"
                    "X-Empty:\r\nContent-Length: 0\r\n\r\n");
+    else if (strcmp(path, "/long") == 0)
+        evbuffer_add_printf(bufferevent_get_output(connection->events),
+                            "HTTP/1.1 200 OK\r\nX-Long: %0200000d\r\nContent-Length: 0\r\n\r\n", 1);
     else if (strcmp(path, "/interim") == 0)
         server_raw(connection,
                    "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\nHTTP/1.1 100 Continue"

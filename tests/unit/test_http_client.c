@@ -233,6 +233,19 @@ static void test_header_bytes(void **state UNUSED)
     close_world(&world);
 }
 
+/* libcurl has a cap of its own for one line, whatever ours is. */
+static void test_long_line(void **state UNUSED)
+{
+    struct world world;
+    open_world(&world, &(struct http_settings){.allow = "127.0.0.1", .max_header_bytes = 1U << 20});
+    struct seen seen;
+    get(&world, "/long", &seen);
+    assert_int_equal(seen.result.code, HTTP_TOO_LARGE);
+    assert_int_equal(seen.result.outcome, HTTP_ANSWERED);
+    seen_free(&seen);
+    close_world(&world);
+}
+
 static void test_timeouts(void **state)
 {
     struct world *world = *state;
@@ -418,6 +431,53 @@ static void test_cancel(void **state)
     assert_false(seen.done);
 }
 
+/* In a callback: a new call is made, others are cancelled. */
+struct chain {
+    struct world *world;
+    struct http_call *victim;
+    struct seen victim_seen, last;
+    char url[64];
+    int left;
+};
+
+static void next_in_chain(void *context, struct http_result *result)
+{
+    struct chain *chain = context;
+    struct err err = ERR_INIT;
+    assert_int_equal(result->code, HTTP_OK);
+    if (chain->victim) {
+        http_call_cancel(chain->victim);
+        chain->victim = NULL;
+        assert_true(chain->victim_seen.done);
+    }
+    const struct http_request request = {.url = slice_str(chain->url)};
+    bool last = --chain->left == 0;
+    assert_non_null(http_client_call(chain->world->client, &request, last ? keep : next_in_chain,
+                                     last ? (void *)&chain->last : chain, &err));
+}
+
+static void test_in_callbacks(void **state)
+{
+    struct world *world = *state;
+    struct chain chain = {.world = world, .left = 20};
+    struct err err = ERR_INIT;
+    char never[64];
+    (void)snprintf(chain.url, sizeof(chain.url), "http://127.0.0.1:%u/status/200",
+                   world->server.port);
+    (void)snprintf(never, sizeof(never), "http://127.0.0.1:%u/never", world->server.port);
+    struct http_request request = {.url = slice_str(never)};
+    chain.victim = http_client_call(world->client, &request, keep, &chain.victim_seen, &err);
+    request.url = slice_str(chain.url);
+    assert_non_null(http_client_call(world->client, &request, next_in_chain, &chain, &err));
+    run_until(world, &chain.last.done);
+    assert_int_equal(chain.last.result.code, HTTP_OK);
+    assert_int_equal(chain.victim_seen.result.code, HTTP_CANCELLED);
+    assert_int_equal(world->server.connections, 2); /* the victim's, and one for all others */
+    assert_int_equal(http_client_calls(world->client), 0);
+    seen_free(&chain.last);
+    seen_free(&chain.victim_seen);
+}
+
 static void test_settings(void **state UNUSED)
 {
     struct event_base *base = event_base_new();
@@ -451,6 +511,7 @@ int main(void)
         WORLD_TEST(test_large_request),
         WORLD_TEST(test_caps),
         cmocka_unit_test(test_header_bytes),
+        cmocka_unit_test(test_long_line),
         WORLD_TEST(test_timeouts),
         WORLD_TEST(test_connect_timeout),
         WORLD_TEST(test_broken_connections),
@@ -458,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_thousand),
         cmocka_unit_test(test_queue),
         WORLD_TEST(test_cancel),
+        WORLD_TEST(test_in_callbacks),
         cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
