@@ -257,18 +257,18 @@ static void test_timeouts(void **state)
     assert_true(seen.result.retriable);
     seen_free(&seen);
 
-    request = (struct http_request){.total_ms = 80, .first_byte_ms = 5000};
+    request = (struct http_request){.total_ms = 400, .first_byte_ms = 5000};
     call(world, &request, "/stall", &seen);
     assert_ended(&seen, HTTP_TIMEOUT, HTTP_ANSWERED, HTTP_PHASE_READING,
-                 "timeout of 80 ms (reading the answer)");
+                 "timeout of 400 ms (reading the answer)");
     assert_int_equal(seen.result.status, 200);
-    assert_true(seen.result.timings.total_us >= 80000);
+    assert_true(seen.result.timings.total_us >= 400000);
     seen_free(&seen);
 
     /* The first byte in time, and then no more of that limit. */
-    request = (struct http_request){.total_ms = 400, .first_byte_ms = 200};
+    request = (struct http_request){.total_ms = 1200, .first_byte_ms = 700};
     call(world, &request, "/stall", &seen);
-    assert_ended(&seen, HTTP_TIMEOUT, HTTP_ANSWERED, HTTP_PHASE_READING, "timeout of 400 ms (");
+    assert_ended(&seen, HTTP_TIMEOUT, HTTP_ANSWERED, HTTP_PHASE_READING, "timeout of 1200 ms (");
     seen_free(&seen);
 }
 
@@ -382,7 +382,7 @@ static void test_queue(void **state UNUSED)
                &(struct http_settings){.allow = "127.0.0.1", .max_calls = 1, .max_queue = 2});
     char url[64];
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/never", world.server.port);
-    struct http_request request = {.url = slice_str(url), .total_ms = 300};
+    struct http_request request = {.url = slice_str(url), .total_ms = 1500};
     struct seen first = {0}, second = {0}, third = {0};
     assert_non_null(http_client_call(world.client, &request, keep, &first, &err));
     request.total_ms = 100;

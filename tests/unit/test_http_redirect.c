@@ -154,9 +154,9 @@ static void test_outcomes(void **state)
     assert_int_equal(seen.result.code, HTTP_FAILED);
     assert_int_equal(seen.result.outcome, HTTP_UNKNOWN);
     seen_free(&seen);
-    request.first_byte_ms = 50;
+    request.first_byte_ms = 600;
     redirect(world, &request, 307, "/never", &seen);
-    assert_ended(&seen, HTTP_TIMEOUT, HTTP_UNKNOWN, HTTP_PHASE_WAITING, "timeout of 50 ms");
+    assert_ended(&seen, HTTP_TIMEOUT, HTTP_UNKNOWN, HTTP_PHASE_WAITING, "timeout of 600 ms");
     seen_free(&seen);
 }
 
