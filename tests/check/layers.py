@@ -2,7 +2,7 @@
 """A folder of lib/ is a layer; includes point downward only.
 
     base < {cel, schema} < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
-    base < jq < exec
+    base < {jq, http} < exec
 
 cel and schema do not know each other, nor do exec and store, nor do worker and supervisor; exec
 does not know protocol, so that an executor can run where there is no Redis. Includes are written
@@ -22,11 +22,12 @@ BELOW = {
     "graph": ["base", "cel", "schema"],
     "protocol": ["base", "cel", "schema", "graph"],
     "jq": ["base"],
-    "exec": ["base", "cel", "schema", "graph", "jq"],
+    "http": ["base"],
+    "exec": ["base", "cel", "schema", "graph", "jq", "http"],
     "store": ["base", "cel", "schema", "graph", "protocol"],
-    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store"],
-    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store"],
-    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "exec", "store", "worker", "supervisor"],
+    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store"],
+    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store"],
+    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 

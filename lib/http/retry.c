@@ -1,0 +1,133 @@
+/* retry: statuses, back-off, Retry-After. */
+#include "http/retry.h"
+#include <curl/curl.h>
+#include <string.h>
+
+void http_statuses_add(struct http_statuses *statuses, int first, int last)
+{
+    for (int status = first < 100 ? 100 : first; status <= last && status <= 599; status++)
+        statuses->bits[status / 64] |= 1ULL << status % 64;
+}
+
+bool http_statuses_has(const struct http_statuses *statuses, int status)
+{
+    return status >= 100 && status <= 599 && (statuses->bits[status / 64] >> status % 64 & 1) != 0;
+}
+
+struct http_statuses http_statuses_success(void)
+{
+    struct http_statuses statuses = {0};
+    http_statuses_add(&statuses, 200, 299);
+    return statuses;
+}
+
+struct http_statuses http_statuses_retried(void)
+{
+    static const int retried[] = {408, 425, 429, 500, 502, 503, 504};
+    struct http_statuses statuses = {0};
+    for (size_t i = 0; i < ARRAY_LEN(retried); i++)
+        http_statuses_add(&statuses, retried[i], retried[i]);
+    return statuses;
+}
+
+/* Three digits, of which the last two may be "xx"; 0 when it is none. */
+static int number_of(const char *text, bool *class)
+{
+    if (text[0] < '1' || text[0] > '5')
+        return 0;
+    *class = (text[1] == 'x' || text[1] == 'X') && (text[2] == 'x' || text[2] == 'X');
+    if (*class)
+        return (text[0] - '0') * 100;
+    if (text[1] < '0' || text[1] > '9' || text[2] < '0' || text[2] > '9')
+        return 0;
+    return (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+}
+
+static bool add_text(struct http_statuses *statuses, struct slice text)
+{
+    bool class = false, last_class = false;
+    if (text.len != 3 && !(text.len == 7 && text.ptr[3] == '-'))
+        return false;
+    int first = number_of(text.ptr, &class);
+    int last = text.len == 7 ? number_of(text.ptr + 4, &last_class) : class ? first + 99 : first;
+    if (first == 0 || last < first || last_class || (class && text.len == 7))
+        return false;
+    http_statuses_add(statuses, first, last);
+    return true;
+}
+
+static int add_value(struct http_statuses *statuses, struct json_ref value, struct err *err)
+{
+    int64_t number;
+    struct slice text = json_text(value);
+    if (json_type(value) == JSON_NUMBER && json_int(value, &number) && number >= 100 &&
+        number <= 599) {
+        http_statuses_add(statuses, (int)number, (int)number);
+        return 0;
+    }
+    if (json_type(value) == JSON_STRING && add_text(statuses, slice_of(text.ptr + 1, text.len - 2)))
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "%.40s is no status: 200, \"5xx\" or \"200-204\" would be, from 100 to 599",
+                   text.len > 40 ? "this" : text.ptr);
+}
+
+int http_statuses_read(struct http_statuses *statuses, struct json_ref value, struct err *err)
+{
+    *statuses = (struct http_statuses){0};
+    if (json_type(value) != JSON_ARRAY)
+        return add_value(statuses, value, err);
+    struct json_iter it = json_iter(value);
+    while (json_next(&it))
+        if (add_value(statuses, it.value, err))
+            return -1;
+    return 0;
+}
+
+int64_t http_retry_after_ms(struct slice value, int64_t wall_us)
+{
+    char text[64];
+    if (value.len == 0 || value.len >= sizeof(text))
+        return -1;
+    memcpy(text, value.ptr, value.len);
+    text[value.len] = '\0';
+    size_t digits = strspn(text, "0123456789");
+    if (digits == value.len) {
+        int64_t seconds = 0;
+        for (size_t i = 0; i < digits && seconds < 1000000000; i++)
+            seconds = seconds * 10 + (text[i] - '0');
+        return seconds * 1000;
+    }
+    /* A date begins with the name of a day; libcurl's reader would take more than dates. */
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    bool day = false;
+    for (size_t i = 0; i < ARRAY_LEN(days); i++)
+        day = day || strncmp(text, days[i], 3) == 0;
+    time_t at = day ? curl_getdate(text, NULL) : -1;
+    if (at == -1)
+        return -1;
+    int64_t left = (int64_t)at * 1000 - wall_us / 1000;
+    return left > 0 ? left : 0;
+}
+
+int64_t http_retry_wait_ms(const struct http_retry_policy *policy, int status, bool retriable,
+                           uint32_t attempt, struct slice retry_after, int64_t wall_us,
+                           uint64_t random)
+{
+    bool again = status ? http_statuses_has(&policy->statuses, status) : retriable;
+    if (!again || attempt >= policy->max_attempts)
+        return -1;
+    double wait = (double)policy->backoff_ms;
+    double most = policy->max_backoff_ms > 0 ? (double)policy->max_backoff_ms : 86400000.0;
+    for (uint32_t i = 1; i < attempt && wait < most && policy->multiplier > 1; i++)
+        wait *= policy->multiplier;
+    if (wait > most)
+        wait = most;
+    double share = (double)(random >> 11) / 9007199254740992.0; /* 2^53: below 1 */
+    wait -= wait * policy->jitter * share;
+    int64_t wait_ms = (int64_t)wait;
+    int64_t told_ms = status ? http_retry_after_ms(retry_after, wall_us) : -1;
+    if (told_ms > policy->max_retry_after_ms)
+        return -1;
+    return told_ms > wait_ms ? told_ms : wait_ms;
+}
