@@ -40,7 +40,7 @@ struct start_run {
     int64_t not_after_ms;       /* Redis' clock */
     struct ledger_start record; /* run, workflow, version, digest, input, labels, …, run_json */
 };
-/* In this order: begin, count × (run, executed × (settle_token, op*, step*)). */
+/* In this order: begin, count × (run, executed × (settle_token, op*, (step, op*)*)). */
 void start_begin(struct command *command, uint16_t partition, struct slice epoch,
                  struct call_queues queues, uint32_t count);
 /* executed: of how many entry tokens it follows what came of them; they are numbered from 1, in the order of
@@ -66,7 +66,7 @@ struct settle_head {
     uint32_t keep;   /* how many of them may be successors of what is settled; at most want */
     struct call_queues queues;
 };
-/* In this order: begin, adopt*, tokens(n), n × (token, op*, step*). */
+/* In this order: begin, adopt*, tokens(n), n × (token, op*, (step, op*)*). */
 void settle_begin(struct command *command, const struct settle_head *head, uint32_t adopt_count);
 void settle_adopt(struct command *command, uint32_t queue, struct slice entry_id);
 void settle_tokens(struct command *command, uint32_t count);
@@ -80,8 +80,9 @@ struct settle_token {
     enum ledger_kind kind;
     struct slice record; /* caller's part */
     uint32_t op_count;
-    uint32_t
-        step_count; /* nodes executed before the one that the output, record and operations are of */
+    /* Of what was executed before the node that the rest is of: how many triples of arguments, one per step and one
+     * per operation of a step. */
+    uint32_t step_triples;
 };
 void settle_token(struct command *command, const struct settle_token *token);
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted);
@@ -98,9 +99,10 @@ void settle_op_fail(struct command *command);
 void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
                     struct slice data, struct slice wanted);
 
-/* In the order of their execution; the first is of the token itself. next: the node behind it. */
-void settle_step(struct command *command, struct slice next, struct slice output_value,
-                 struct slice record);
+/* In the order of their execution; the first is of the token itself. next: the node that was gone on with. So many
+ * operations follow it; 0: it only led to `next`, in its own scope. */
+void settle_step(struct command *command, struct slice next, uint32_t op_count,
+                 struct slice output_value, struct slice record);
 
 enum settle_result { SETTLE_OK, SETTLE_GONE, SETTLE_STALE, SETTLE_HELD, SETTLE_BAD, SETTLE_LOAD };
 

@@ -53,19 +53,27 @@ void settle_token(struct command *command, const struct settle_token *token)
     command_arg(command, token->output_value);
     command_arg(command, slice_of(&kind, 1));
     command_arg(command, token->record);
-    if (token->step_count == 0) {
+    if (token->step_triples == 0) {
         command_arg_int(command, token->op_count);
         return;
     }
     char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, token->op_count, token->step_count);
+    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, token->op_count,
+                   token->step_triples);
     command_arg_str(command, text);
 }
 
-void settle_step(struct command *command, struct slice next, struct slice output_value,
-                 struct slice record)
+void settle_step(struct command *command, struct slice next, uint32_t op_count,
+                 struct slice output_value, struct slice record)
 {
-    command_arg(command, next);
+    if (op_count == 0) {
+        command_arg(command, next);
+    } else {
+        char text[DECIMAL_SIZE + 1] = ",";
+        const struct slice digits = decimal_text(op_count, text + 1);
+        memmove(text + 1, digits.ptr, digits.len);
+        command_arg_parts(command, next, slice_of(text, digits.len + 1));
+    }
     command_arg(command, output_value);
     command_arg(command, record);
 }

@@ -2,16 +2,44 @@
 #include "exec/exec.h"
 #include "protocol/decimal.h"
 
-/* The node that the result leads to, and to nothing else; NULL: none, or not to be executed here. */
-static const struct graph_node *successor(const struct token *token)
+/* What the result leads to first, of what may be executed here. */
+struct successor {
+    const struct graph_node *node; /* NULL: nothing */
+    struct slice wanted;
+    struct slice scope;
+    bool alone; /* it leads to nothing else */
+    bool again; /* in the next iteration of its loop */
+};
+
+/* The frame that outputs are stored in stays the same if nothing but iterations of plain loops comes or goes. */
+static bool is_plain(struct slice scope)
+{
+    return scope.len == 0 ||
+           (!memchr(scope.ptr, '~', scope.len) && !memchr(scope.ptr, '@', scope.len));
+}
+
+static struct successor find_successor(const struct token *token)
 {
     const struct token_result *result = &token->result;
-    const struct route_op *op = result->ops;
-    if (result->kind != LEDGER_EXECUTION || result->failed || result->op_count != 1 ||
-        op->kind != ROUTE_EMIT || op->where != token->queue)
-        return NULL;
-    const struct graph_node *node = &token->graph->nodes[op->node];
-    return exec_is_instant(node) ? node : NULL;
+    struct successor found = {.scope = token->scope, .alone = result->op_count == 1};
+    if (result->kind != LEDGER_EXECUTION || result->failed)
+        return found;
+    for (uint32_t i = 0; i < result->op_count; i++) {
+        const struct route_op *op = &result->ops[i];
+        if (op->kind == ROUTE_SCOPE)
+            found.scope = op->wanted;
+        if (op->kind == ROUTE_BACK)
+            found.again = true;
+        if (op->kind != ROUTE_EMIT || op->where != token->queue)
+            continue;
+        if (exec_is_instant(&token->graph->nodes[op->node]) &&
+            (found.alone || (is_plain(token->scope) && is_plain(found.scope)))) {
+            found.node = &token->graph->nodes[op->node];
+            found.wanted = op->wanted;
+        }
+        return found;
+    }
+    return found;
 }
 
 /* Not after a token that somebody had before: who dies of it dies of this node, and of no other. Nor with an
@@ -39,8 +67,23 @@ static bool cut_name(struct slice *wanted, struct slice *name)
     return name->len > 0;
 }
 
+static struct slice present(struct slice value) { return value.len > 0 ? value : SLICE_NONE; }
+
+static bool is_of_the_run(struct slice name)
+{
+    return slice_eq_str(name, "in") || slice_eq_str(name, "rn");
+}
+
+/* `q5.5`, what the loop node 5 had in the iteration before: the head's input. */
+static bool is_previous_of(struct slice name, struct slice node)
+{
+    return name.len == 2 * node.len + 2 && name.ptr[0] == 'q' && name.ptr[node.len + 1] == '.' &&
+           memcmp(name.ptr + 1, node.ptr, node.len) == 0 &&
+           memcmp(name.ptr + node.len + 2, node.ptr, node.len) == 0;
+}
+
 /* Of the claim, or of what was executed since. ptr NULL: to be read from the run. */
-static struct slice find_value(const struct token *token, struct slice name)
+static struct slice find_value(const struct token *token, struct slice name, bool again)
 {
     const bool first = token->step_count == 0;
     const struct slice *values = first ? token->values : token->claimed_values;
@@ -48,12 +91,16 @@ static struct slice find_value(const struct token *token, struct slice name)
     struct slice wanted = first ? token->wanted : token->claimed_wanted, other;
     if (memchr(name.ptr, '?', name.len)) /* may have changed meanwhile */
         return SLICE_NONE;
-    if (slice_eq(name, token->node))
-        return token->result.output_value.len > 0 ? token->result.output_value : SLICE_NONE;
-    for (uint32_t i = token->step_count; i-- > 0;) {
+    if (again && is_previous_of(name, token->node))
+        return present(token->result.output_value);
+    if (!again && slice_eq(name, token->node))
+        return present(token->result.output_value);
+    for (uint32_t i = token->step_count; !again && i-- > token->iteration_begins;) {
         if (slice_eq(name, token->steps[i].node))
-            return token->steps[i].output_value.len > 0 ? token->steps[i].output_value : SLICE_NONE;
+            return present(token->steps[i].output_value);
     }
+    if ((again || token->iteration_begins > 0) && !is_of_the_run(name))
+        return SLICE_NONE;
     for (uint32_t i = 0; i < count && cut_name(&wanted, &other); i++) {
         if (slice_eq(name, other))
             return values[i];
@@ -62,17 +109,17 @@ static struct slice find_value(const struct token *token, struct slice name)
 }
 
 /* All that the successor wants, or NULL. */
-static struct slice *find_values(struct token *token, struct slice wanted, uint32_t *count)
+static struct slice *find_values(struct token *token, const struct successor *next, uint32_t *count)
 {
-    struct slice rest = wanted, name;
+    struct slice rest = next->wanted, name;
     uint32_t n = 0;
     while (cut_name(&rest, &name))
         n++;
     struct slice *values = arena_array(&token->arena, n, sizeof(*values));
     *count = n;
-    rest = wanted;
+    rest = next->wanted;
     for (uint32_t i = 0; values && i < n && cut_name(&rest, &name); i++) {
-        values[i] = find_value(token, name);
+        values[i] = find_value(token, name, next->again);
         if (!values[i].ptr)
             return NULL;
     }
@@ -87,15 +134,14 @@ static struct slice decimal(struct arena *arena, uint32_t number)
 
 bool stretch_on(struct token *token, int64_t until_us)
 {
-    const struct graph_node *next = successor(token);
-    const struct route_op *op = token->result.ops;
+    const struct successor next = find_successor(token);
     uint32_t count;
-    if (!next || !may_go_on(token, until_us))
+    if (!next.node || !may_go_on(token, until_us))
         return false;
     if (!token->steps)
         token->steps = arena_array(&token->arena, STRETCH_STEPS_MOST, sizeof(*token->steps));
-    struct slice *values = find_values(token, op->wanted, &count);
-    const struct slice node = decimal(&token->arena, next->index);
+    struct slice *values = find_values(token, &next, &count);
+    const struct slice node = decimal(&token->arena, next.node->index);
     if (!token->steps || !values || !node.ptr)
         return false;
     if (token->step_count == 0) {
@@ -107,9 +153,14 @@ bool stretch_on(struct token *token, int64_t until_us)
     token->steps[token->step_count++] =
         (struct token_step){.node = token->node,
                             .output_value = token->result.output_value,
-                            .record = token->result.record};
+                            .record = token->result.record,
+                            .ops = next.alone ? NULL : token->result.ops,
+                            .op_count = next.alone ? 0 : token->result.op_count};
+    if (next.again)
+        token->iteration_begins = token->step_count;
     token->node = node;
-    token->wanted = op->wanted;
+    token->scope = next.scope;
+    token->wanted = next.wanted;
     token->values = values;
     token->value_count = count;
     token->attempt = 1;

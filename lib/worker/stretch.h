@@ -1,10 +1,11 @@
 /* stretch: nodes that are executed one after the other and settled together.
  *
- *   claimed token ──execute──> its one successor ──execute──> … ──execute──> what does not go on
- *         step 0                     step 1                        the token's result
+ *   claimed token ──execute──> its first successor ──execute──> … ──execute──> what does not go on
+ *         step 0                      step 1                         the token's result
  *
- * A node that leads to one other goes on with it at once, as long as that takes no time, has no effect
+ * A node goes on at once with the first that it leads to, as long as that takes no time, has no effect
  * outside, and needs nothing that is not at hand. So a chain of such nodes costs one call, not one each.
+ * Whatever else a node leads to goes its own way, and is there when the call is through.
  * What a crash repeats is what the call would have settled: as with any result that was not submitted.
  */
 #ifndef TROUPE_WORKER_STRETCH_H

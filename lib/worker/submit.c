@@ -5,7 +5,8 @@ size_t submit_bytes(const struct token *token)
     size_t bytes = token->result.record.len + token->result.output_value.len +
                    (size_t)token->result.op_count * 64 + 512;
     for (uint32_t i = 0; i < token->step_count; i++)
-        bytes += token->steps[i].record.len + token->steps[i].output_value.len + 64;
+        bytes += token->steps[i].record.len + token->steps[i].output_value.len +
+                 (size_t)token->steps[i].op_count * 64 + 64;
     return bytes;
 }
 
@@ -36,6 +37,14 @@ static void add_op(struct command *command, const struct graph *graph, const str
     }
 }
 
+static uint32_t step_triples(const struct token *token)
+{
+    uint32_t count = token->step_count;
+    for (uint32_t i = 0; i < token->step_count; i++)
+        count += token->steps[i].op_count;
+    return count;
+}
+
 void submit_token(struct command *command, const struct token *token)
 {
     const struct token_result *result = &token->result;
@@ -50,13 +59,15 @@ void submit_token(struct command *command, const struct token *token)
                                                  .kind = result->kind,
                                                  .record = result->record,
                                                  .op_count = result->op_count,
-                                                 .step_count = token->step_count});
+                                                 .step_triples = step_triples(token)});
     for (uint32_t i = 0; i < result->op_count; i++)
         add_op(command, token->graph, &result->ops[i]);
     for (uint32_t i = 0; i < token->step_count; i++) {
         const struct token_step *step = &token->steps[i];
         const struct slice next =
             i + 1 < token->step_count ? token->steps[i + 1].node : token->node;
-        settle_step(command, next, step->output_value, step->record);
+        settle_step(command, next, step->op_count, step->output_value, step->record);
+        for (uint32_t k = 0; k < step->op_count; k++)
+            add_op(command, token->graph, &step->ops[k]);
     }
 }

@@ -136,6 +136,7 @@ int token_rewind(struct token *token)
     if (token->step_count == 0)
         return 0;
     token->step_count = 0;
+    token->iteration_begins = 0;
     if (claim_read_live(token->live, &claim) != 0)
         return -1;
     token->node = claim.node;

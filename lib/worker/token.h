@@ -24,6 +24,8 @@ struct token_step {
     struct slice node;         /* executed in it */
     struct slice output_value; /* empty: stores nothing */
     struct slice record;
+    const struct route_op *ops; /* none: it only led to the next one */
+    uint32_t op_count;
 };
 
 struct token_result {
@@ -55,6 +57,8 @@ struct token {
      * then of the one behind the last, which has no number yet, and here is what was claimed. */
     struct token_step *steps;
     uint32_t step_count;
+    uint32_t
+        iteration_begins; /* at this step: outputs of those before it are gone; 0: none went back */
     struct slice first_identity; /* of the first one's result */
     struct slice claimed_wanted, *claimed_values;
     uint32_t claimed_count;

@@ -2,7 +2,7 @@
 --
 -- Arguments of a token, from ARGV[i]: run, incarnation, number, identity, queue index, entry id, output
 -- field, output value, record kind, record, number of operations or `operations,steps`, then three an operation,
--- three a step.
+-- three a step, and three for each of its operations.
 local TOKEN_ARGS = 11
 -- As text -> of operations, of steps.
 local token_counts = setmetatable({}, {__index = function(counts, text)
@@ -85,15 +85,32 @@ local function park(run, at, number, name, live)
     return true
 end
 
--- What was executed before the node that the arguments are about: a stretch of nodes, each the only one that its
--- predecessor led to. Their tokens come and go here; ARGV[at] on: the next node, output value (empty: stores
--- nothing), record. Returns the last one's node and number, or nil when that is malformed.
-local function walk(at, steps, node, number, frame, scope)
-    local run, events = draft.run, draft.events
-    for i = at, at + 3 * steps - 3, 3 do
-        local next_node, value = ARGV[i], ARGV[i + 1]
-        if not match(next_node, '^%d+$') then
-            return nil
+-- The token that a step goes on with: emitted behind `from`, taken out again, for it is settled at once.
+local function take_emitted(from, queue, node)
+    for i = from + 1, emitted_count do
+        local token = emitted[i]
+        if token[2] == queue and token[4] == node and token[6] == 'q' and not find(token[10], '~', 1, true) then
+            table.remove(emitted, i)
+            emitted_count = emitted_count - 1
+            draft.changes[token[9]] = nil
+            draft.counter = draft.counter - 1
+            return token
+        end
+    end
+end
+
+-- What was executed before the node that the arguments are about: a stretch of nodes, each led to by the one
+-- before. Their tokens come and go here; ARGV[at] on: the next node, or `next node,nops` when its predecessor did more
+-- than lead to it; output value (empty: stores nothing), record; the operations, three each. Returns the last one's
+-- node, number and scope; or nil and a refusal; or nil when the budget ended it: then what was done is done.
+local function walk(at, triples, node, number, scope, queue)
+    local run, frame = draft.run, frame_of(scope)
+    local behind = at + 3 * triples
+    while at < behind do
+        local next_node, count = match(ARGV[at], '^(%d+),?(%d*)$')
+        local value, events, first = ARGV[at + 1], draft.events, draft.last + 1
+        if not next_node then
+            return nil, 'bad'
         end
         if value ~= '' then
             local own = 'o' .. node .. '|' .. frame
@@ -102,15 +119,37 @@ local function walk(at, steps, node, number, frame, scope)
                 draft.changes[own] = value
             end
         end
-        local last = draft.last + 1
-        local next_number = text_of[last]
-        record('x', ARGV[i + 2], text_of[events] .. '|' .. number .. '|0|' .. next_number .. '|' .. next_number
-            .. '|' .. run.status .. '|')
-        events = events + 1
-        draft.last, node, number = last, next_node, next_number
+        draft.events = events + 1
+        local told = text_of[events] .. '|' .. number
+        if count == '' then
+            draft.last, node, number = first, next_node, text_of[first]
+            record('x', ARGV[at + 2], told .. '|0|' .. number .. '|' .. number .. '|' .. run.status .. '|')
+            at = at + 3
+        else
+            local operations, from, others = tonumber(count), emitted_count, draft.counter
+            if at + 3 + 3 * operations > behind or find(scope, '~', 1, true)
+                or work_read_plan(at + 3, operations, scope) ~= 'plan' then
+                return nil, 'bad'
+            end
+            draft.scope = scope
+            local refusal = work_do()
+            if refusal then
+                return nil, refusal
+            end
+            record('x', ARGV[at + 2], told .. '|' .. text_of[draft.counter - others - 1] .. '|' .. text_of[first] .. '|'
+                .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
+            draft.joins = ''
+            local token = take_emitted(from, queue, next_node)
+            if not token then
+                return nil
+            end
+            node, number, scope = next_node, token[3], token[10]
+            frame = frame_of(scope)
+            at = at + 3 + 3 * operations
+        end
     end
-    draft.events = events
-    return node, number
+    draft.scope = scope
+    return node, number, scope
 end
 
 -- Settles a token that is live and ours. Returns the word of its result, and whether its entry leaves.
@@ -118,7 +157,6 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
     local number, output, kind = ARGV[i + 2], ARGV[i + 6], ARGV[i + 8]
     local count = token_counts[ARGV[i + 10]]
     local operations, steps, budget_before, records_before = count[1], count[2], budget, records_count
-    local frame = frame_of(scope)
     local before = run.counter
     -- nil: room for what most tokens change.
     local changes = {[live_name] = false, [entry_name] = nil, own = nil}
@@ -132,14 +170,25 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         if not match(node, '^%d') then
             return 'bad'
         end
-        node, number = walk(i + TOKEN_ARGS + 3 * operations, steps, node, number, frame, scope)
-        if not node then
+        local reached, at, where = walk(i + TOKEN_ARGS + 3 * operations, steps, node, number, scope,
+            queue_names[ARGV[i + 4]])
+        if not reached and at then
             draft_drop(records_before)
-            return 'bad'
+            budget = budget_before
+            return at
+        elseif not reached then
+            if stands_for(run, entry_name) then
+                changes[entry_name] = false
+            end
+            draft.events = draft.events - 1 -- there is no last node
+            draft_keep()
+            return 'ok', true
         end
         -- Nobody else knows of this token.
+        node, number, scope, before = reached, at, where, draft.counter + 1
         live_name, has_generation, last_live = 't' .. number, true, node .. '|' .. scope .. '|1|0|0|q'
     end
+    local frame = frame_of(scope)
     local own = 'o' .. node .. '|' .. frame
     local first = draft.last + 1
     local plan

@@ -53,7 +53,7 @@ MUTANTS = {
         ("settle", "return whole and 'stale' or 'held', false",
          "return whole and 'stale' or 'held', true")],
     "a wrong token is not rolled back": [
-        ("settle", "draft_drop(records_before)\nbudget = budget_before", "draft_keep()")],
+        ("settle", "draft_drop(records_before)\nbudget = budget_before\nreturn refusal", "draft_keep()\nreturn refusal")],
     "any and count fire again at later arrivals": [
         ("settle", "taken == row.need", "taken >= row.need")],
     "older sessions may settle": [

@@ -229,3 +229,152 @@ def test_an_older_iteration_leaves_the_younger_ones_output(part):
     assert part.client.hmget(key, "o0|", "o1|", "o2|") == ["c#2|1|0|0|22", "c#1|1|0|0|2", "c#1|1|0|0|3"]
     part.check([run])
     assert run == run_id(1)
+
+
+# --- Steps that do more than lead to the next node ---
+
+FORKED = {  # what a node did, the scope before and after
+    "a fork": ([("e", 1, "0,0"), ("e", 5, "1,0")], "", ""),
+    "a fork in one queue": ([("e", 1, "0,0"), ("e", 5, "0,0")], "", ""),
+    "a dead edge": ([("e", 1, "0,0"), ("d", 7, 0)], "", ""),
+    "an arrival": ([("t", 7, 0), ("e", 1, "0,0")], "", ""),
+    "a skipped join": ([("d", 8, 0), ("d", 8, 1), ("e", 1, "0,0")], "", ""),
+    "into a loop": ([("s", "9#1", ""), ("e", 1, "0,0"), ("s", "", "")], "", "9#1"),
+    "out of a loop": ([("s", "", ""), ("e", 1, "0,0")], "9#3", ""),
+    "the next iteration": ([("b", 9, "0;0,1;"), ("s", "9#4", ""), ("e", 1, "0,q9.9")], "9#3", "9#4"),
+}
+TABLE = {**JOIN, "8": "a|2|2|default|3,4||7.1"}
+
+
+@pytest.mark.parametrize("did, end", [(did, end) for did in FORKED for end in ENDS
+                                      if did != "a skipped join" or "arrival" not in end])  # it decides that edge
+def test_forks_and_loops_on_the_way(part, did, end):
+    ops, before, after = FORKED[did]
+    part.load("d1", TABLE)
+    scope = "|" + before if before else ""
+    together, apart = start(part, 1, scope), start(part, 2, scope)
+    w, s = worker(part)
+    first, second = sorted(part.claim(w, s), key=lambda c: c.run)
+    more = dict(ENDS[end])
+    if more.get("ops") == [("t", 7, 0)] or more.get("ops") == [("d", 7, 0)]:
+        more["ops"] = [(more["ops"][0][0], 7, 1)]  # the other edge may be decided already
+    field = {"field": "o1|"} if "output" in more else {}
+    stamp = "#" + before.split("#")[1] if before else ""
+    mine = [("1,%d" % len(ops), "c%s|1|0|0|5" % stamp, together + "/0"), *ops]
+    assert part.settle(w, s, [Settle(first, steps=mine, record=together + "/end", **more, **field)])[0] == ["ok"]
+    results, claims = part.settle(w, s, [Settle(second, ops, "c%s|1|0|0|5" % stamp, record=apart + "/0", field="o0|")],
+                                  want=1, keep=1)
+    claim, = claims
+    assert (results, claim.node, claim.scope) == (["ok"], "1", after)
+    if "ops" in more and more["ops"][0][0] == "p":
+        more["identity"] = claim.live
+    assert part.settle(w, s, [Settle(claim, record=apart + "/end", **more, **field)])[0] == ["ok"]
+    part.check([together, apart])
+    ours, theirs = state(part, together), state(part, apart)
+    if part.head(apart)["status"] != "r":
+        theirs = ({f: v for f, v in theirs[0].items() if f[0] not in "oq"}, ours[1], *theirs[2:])
+    assert ours == theirs
+
+
+def forked(run, *ops):
+    return [("1,%d" % len(ops), OUT % 0, run + "/0"), *ops]
+
+
+def finish(part, w, s, run):
+    """Settles what is left of it; each node leads nowhere."""
+    while True:
+        claims = part.claim(w, s)
+        if not claims:
+            return
+        results = part.settle(w, s, [Settle(c) if c.node == "c" else Settle(c, output=OUT % 1) for c in claims])[0]
+        assert set(results) == {"ok"}
+        part.check([run])
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_what_the_budget_leaves_over_ends_the_stretch(part, budget):
+    run = start(part)
+    w, s = worker(part)
+    ops = [("e", 5, "0,0"), ("e", 6, "0,0"), ("e", 1, "0,0")]
+    done = Settle(one(part, w, s), steps=forked(run, *ops), output=OUT % 1, field="o1|")
+    assert part.settle(w, s, [done], budget=budget)[0] == ["ok"]
+    part.check([run])
+    assert part.head(run)["events"] == (2 if budget < 3 else 3), "the last one is settled, or comes again"
+    finish(part, w, s, run)
+    assert part.head(run)["status"] == "c"
+    assert sorted(r[2].split("|")[1] for r in part.records() if r[0] == "x" and "/0" not in r[1]).count("2") <= 1
+
+
+def test_a_step_that_leads_elsewhere_ends_the_stretch(part):
+    run = start(part)
+    w, s = worker(part)
+    for ops in ([("e", 5, "0,0"), ("e", 6, "0,0")], [("e", 1, "1,0"), ("e", 5, "0,0")]):
+        claim = one(part, w, s)
+        done = Settle(claim, steps=forked(run, *ops), output=OUT % 1, field="o1|")
+        before = part.head(run)["events"]
+        assert part.settle(w, s, [done])[0] == ["ok"]
+        part.check([run])
+        assert part.head(run)["events"] == before + 1
+    finish(part, w, s, run)
+
+
+@pytest.mark.parametrize("ops", [
+    [("e", 1, "0,0"), ("t", 7, 0), ("t", 7, 0)], [("e", 1, "0,0"), ("x", "", "")], [("f", "", "")],
+    [("p", 0, "2,0,,1")], [("e", 1, "9,0")]])
+def test_a_wrong_step_undoes_all_of_it(part, ops):
+    part.load("d1", JOIN)
+    run = start(part)
+    w, s = worker(part)
+    done = Settle(one(part, w, s), steps=forked(run, *ops), output=OUT % 1, field="o1|")
+    before = part.client.hgetall(part.key("run:" + run))
+    assert part.settle(w, s, [done])[0] == ["bad"]
+    part.check([run])
+    assert part.client.hgetall(part.key("run:" + run)) == before and len(part.ledger()) == 1
+
+
+def test_more_operations_than_there_are(part):
+    run = start(part)
+    w, s = worker(part)
+    done = Settle(one(part, w, s), steps=[("1,2", OUT % 0, run + "/0"), ("e", 1, "0,0")], output=OUT % 1, field="o1|")
+    assert part.settle(w, s, [done])[0] == ["bad"]
+    part.check([run])
+
+
+def test_a_table_that_is_missing_on_the_way(part):
+    run = start(part)
+    w, s = worker(part)
+    done = Settle(one(part, w, s), steps=forked(run, ("e", 1, "0,0"), ("d", 7, 0)), output=OUT % 1, field="o1|")
+    assert part.settle(w, s, [done])[0] == ["load"]
+    part.check([run])
+    part.load("d1", JOIN)
+    assert part.settle(w, s, [done])[0] == ["ok"]
+    part.check([run])
+
+
+@pytest.mark.parametrize("scope, ops", [("9~1", [("e", 1, "0,0"), ("d", 7, 0)]),
+                                        ("", [("s", "9~1", ""), ("e", 1, "0,0")])])
+def test_loops_that_overlap_are_not_gone_on_with(part, scope, ops):
+    part.load("d1", {**JOIN, "l9": ";;"})
+    run = start(part, scope="|" + scope if scope else "")
+    w, s = worker(part)
+    done = Settle(one(part, w, s), steps=forked(run, *ops), output=OUT % 1, field="o1|9~1")
+    assert part.settle(w, s, [done])[0] == ["bad" if scope else "ok"]
+    part.check([run])
+    assert part.head(run)["events"] == (1 if scope else 2)
+
+
+def test_it_counts_how_often_in_a_row(part):
+    run = start(part)
+    w, s = worker(part)
+    claim, entry = one(part, w, s), None
+    for times in range(1, 10):
+        entry = entry or claim.id
+        ops = [("e", 1, "0,0"), ("e", 2, "1,0")]
+        done = Settle(claim, [("e", 3, "0,1")], OUT % 1, steps=forked(run, *ops), field="o1|")
+        results, claims = part.settle(w, s, [done], want=1, keep=1, queues=["default", "heavy"])
+        part.check([run])
+        assert results == ["ok"]
+        claim, = claims
+        if claim.id != entry:
+            break
+    assert times == 9, "after eight it goes through the queue"

@@ -370,12 +370,14 @@ static void test_start(void **state UNUSED)
                                                   .output_value = SLICE("v"),
                                                   .kind = LEDGER_EXECUTION,
                                                   .record = SLICE("record"),
-                                                  .step_count = 1});
-    settle_step(&command, SLICE("2"), SLICE("w"), SLICE("before"));
+                                                  .step_triples = 3});
+    settle_step(&command, SLICE("2"), 0, SLICE("w"), SLICE("before"));
+    settle_step(&command, SLICE("3"), 1, SLICE("x"), SLICE("then"));
+    settle_op_arrive(&command, true, 9, 0);
     buf_printf(&expected,
                "[1][troupe:{4}:meta][3][512][2][default][heavy][1][r][1][%s][;2][{}][7][99][0]"
                "[1:r1:w1:164:%s1:72:{}1:03:5-52:{}1:0][5-5][2][0][default][in;][1][default][in;][1]"
-               "[r][1][1][0||1|][0][][o0|][v][x][record][0,1][2][w][before]",
+               "[r][1][1][0||1|][0][][o0|][v][x][record][0,3][2][w][before][3,1][x][then][t][9][0]",
                graph->digest, graph->digest);
     assert_args(&command, SCRIPT_START, expected.data);
 
