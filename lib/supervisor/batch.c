@@ -68,8 +68,29 @@ void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1])
 
 /* --- reading --- */
 
+/* An entry has one record or a thousand: how many are read goes by how long they have lately been. */
+static uint32_t choose_page(const struct supervisor *s)
+{
+    const size_t each = s->entry_bytes ? s->entry_bytes : 4096;
+    const size_t count = BATCH_BYTES / (each * (s->owned ? s->owned : 1));
+    return count < 1 ? 1 : count < s->batch_entries ? (uint32_t)count : s->batch_entries;
+}
+
+/* Longer ones count at once, shorter ones little by little. */
+static void note_length(struct supervisor *s)
+{
+    size_t bytes = 0;
+    if (s->batch.entry_count == 0)
+        return;
+    for (uint32_t i = 0; i < s->batch.entry_count; i++)
+        bytes += s->batch.entries[i].body.len;
+    const size_t each = bytes / s->batch.entry_count + 1;
+    s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 4;
+}
+
 static int read_all(struct supervisor *s, struct err *err)
 {
+    s->page_entries = choose_page(s);
     struct batch *batch = &s->batch;
     const uint32_t count = s->owned * PER_PARTITION;
     struct command *commands = arena_array(&batch->arena, count, sizeof *commands);
@@ -93,7 +114,7 @@ static int read_all(struct supervisor *s, struct err *err)
         command_arg_str(ledger, from);
         command_arg_str(ledger, to);
         command_arg_str(ledger, "COUNT");
-        command_arg_int(ledger, s->batch_entries + 1);
+        command_arg_int(ledger, s->page_entries + 1);
     }
     int result = redis_pipeline(s->redis, commands, count, replies, err);
     for (uint32_t i = 0; i < count; i++)
@@ -135,7 +156,7 @@ static void take_entries(struct supervisor *s, uint16_t slot, const redisReply *
     struct batch *batch = &s->batch;
     size_t first = p->cursor.seq > 0;
     uint64_t expected = p->cursor.seq + 1;
-    p->more = ledger->elements > s->batch_entries;
+    p->more = ledger->elements > s->page_entries;
     for (size_t i = first; i < ledger->elements; i++, expected++) {
         struct entry *entry = &batch->entries[batch->entry_count];
         int64_t epoch;
@@ -263,5 +284,6 @@ int batch_read(struct supervisor *s, struct err *err)
         batch_clear(s);
         return -1;
     }
+    note_length(s);
     return 0;
 }

@@ -30,6 +30,8 @@ enum {
     ARCHIVE_BUF_BYTES = 768 << 20,
     RUNS_CACHED_MOST = 200000,
     GRAPHS_CACHED_MOST = 256,
+    /* Of a batch: its replies, rows and what Postgres gets are several times that. */
+    BATCH_BYTES = 1 << 20,
     PAGE_ENTRIES = 256,
     STARTS_MOST = 256,
     COMMANDS_MOST = 256,
@@ -115,7 +117,9 @@ struct supervisor {
     struct slice owner; /* name */
     const struct clock *clock;
     int64_t lease_ms;
-    uint32_t batch_entries;
+    uint32_t batch_entries;     /* of a partition, at most */
+    uint32_t page_entries;      /* of a partition, in this batch: by what one has lately had */
+    size_t entry_bytes;         /* that */
     uint16_t partitions_wanted; /* 0: whatever there is */
     const char *const *queues;
     struct slice *queue_names;

@@ -9,8 +9,7 @@
 
 enum {
     TURN_US = 4000,
-    WAITING_MAX = 4096,  /* tokens that wait for a graph, before they take room too */
-    POLLS_PER_INBOX = 4, /* looks at idle partitions for one into the inbox */
+    WAITING_MAX = 4096, /* tokens that wait for a graph, before they take room too */
 };
 
 /* Through the timer, not at once: the loop reads and writes between two turns. */
@@ -251,8 +250,7 @@ void worker_look(struct worker *worker)
         channel->wants_poll = true;
         break;
     }
-    if (worker->polls++ % POLLS_PER_INBOX == 0)
-        inbox_read(worker->inbox, true);
+    inbox_read(worker->inbox, true);
     worker_wake(worker);
 }
 

@@ -69,7 +69,7 @@ static int fill_values(struct claim *claim, struct arena *arena, struct slice in
     while (wanted_next(claim->wanted, &at, &wanted, &bad))
         count++;
     redisReply *replies = arena_array(arena, count, sizeof(*replies));
-    redisReply **values = arena_array(arena, count, sizeof(*values));
+    redisReply **values = arena_array(arena, count, sizeof(redisReply *));
     if (bad || !replies || !values)
         return -1;
     at = 0;

@@ -59,7 +59,6 @@ struct worker {
     struct channel *first_caller, *last_caller;
     uint32_t calls; /* under way */
     uint32_t next_execute, next_poll;
-    uint32_t polls;
     uint32_t suspects;         /* re-delivered tokens that are held, as of this turn */
     struct channel *reclaimer; /* its reclaim is under way: one at a time */
     struct channel *solo; /* settles a re-delivered token: nothing else is executed meanwhile */
@@ -98,7 +97,7 @@ void worker_call_done(struct worker *worker);
 bool worker_is_busy(const struct worker *worker);
 /* How many tokens it may still claim. */
 uint32_t worker_room(const struct worker *worker);
-/* Looks into one idle partition, and into the inbox now and then. */
+/* Looks into one idle partition, and into the inbox. */
 void worker_look(struct worker *worker);
 /* The same, if it is busy. */
 void worker_poll(struct worker *worker);

@@ -193,8 +193,10 @@ static void server_read(struct bufferevent *events, void *context)
         if (end.pos < 0)
             return;
         size_t head = (size_t)end.pos + 4;
-        char *bytes = (char *)evbuffer_pullup(in, (ev_ssize_t)head);
-        char *copy = strndup(bytes, head);
+        char *copy = malloc(head + 1);
+        if (!copy || evbuffer_copyout(in, copy, head) != (ev_ssize_t)head)
+            abort();
+        copy[head] = '\0';
         const char *field = strcasestr(copy, "\r\nContent-Length:");
         size_t body = field ? strtoul(field + 17, NULL, 10) : 0;
         if (evbuffer_get_length(in) < head + body) {

@@ -341,7 +341,7 @@ static void test_start(void **state UNUSED)
         compile("{\"nodes\":[{\"id\":\"a\",\"type\":\"noop\"},{\"id\":\"b\",\"type\":\"noop\"},"
                 "{\"id\":\"c\",\"type\":\"noop\"}],\"edges\":[{\"from\":\"a\",\"to\":\"c\"},"
                 "{\"from\":\"b\",\"to\":\"c\"}],\"output\":\"$c\"}");
-    static const struct slice queues[] = {SLICE("default"), SLICE("heavy")};
+    static const struct slice names[] = {SLICE("default"), SLICE("heavy")};
     const struct start_run run = {.graph = graph,
                                   .incarnation = 1,
                                   .not_after_ms = 99,
@@ -359,7 +359,7 @@ static void test_start(void **state UNUSED)
     struct buf expected;
     command_init(&command);
     buf_init(&expected, 0);
-    start_begin(&command, 4, SLICE("3"), (struct call_queues){queues, 2}, 1);
+    start_begin(&command, 4, SLICE("3"), (struct call_queues){names, 2}, 1);
     start_run(&command, &run, 1);
     settle_token(&command, &(struct settle_token){.run = SLICE("r"),
                                                   .incarnation = SLICE("1"),
