@@ -92,7 +92,10 @@ static int too_large(struct exec_task *task, const char *what)
                        what, task->max_value_bytes);
 }
 
-bool exec_is_instant(const struct graph_node *node) { return find_executor(node) && !node->jq.ptr; }
+bool exec_is_instant(const struct graph_node *node)
+{
+    return find_executor(node) && !node->jq.ptr && node->function != FUNCTION_LOG;
+}
 
 int exec_run(struct exec_task *task)
 {

@@ -47,7 +47,8 @@ struct exec_task {
 /* 0, with output, passed or wait_until_us set; or -1 with failure set. */
 MUSTCHECK int exec_run(struct exec_task *task);
 
-/* Whether it computes and returns at once, with no effect outside: doing it again does no harm. */
+/* Whether it computes and returns at once, with no effect outside: it may be done again, or for a run that turns out
+ * to be there already, and nobody can tell. */
 bool exec_is_instant(const struct graph_node *node);
 
 /* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets

@@ -330,8 +330,8 @@ MUTANTS = [
            "return bars < 2 &&", "stretches", "a re-delivered token is executed alone"),
     Mutant("stretches_without_end", "lib/worker/stretch.c", "token->result.ended_us < until_us;",
            "(token->result.ended_us < until_us || until_us > 0);", "stretches", "long work is shared"),
-    Mutant("stretches_through_jq", "lib/exec/exec.c", "return find_executor(node) && !node->jq.ptr;",
-           "return find_executor(node) != NULL;", "stretches", "what takes long is not gone on with"),
+    Mutant("stretches_through_jq", "lib/exec/exec.c", "return find_executor(node) && !node->jq.ptr &&",
+           "return find_executor(node) &&", "stretches", "what takes long is not gone on with"),
     Mutant("given_up_in_the_middle", "lib/worker/execute.c", "if (is_continuation(token) || token_rewind(token) != 0)",
            "if (is_continuation(token))", "stretches", "what is given up is the claimed token"),
 

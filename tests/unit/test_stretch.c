@@ -10,7 +10,7 @@
 /* after the four above */
 #include <cmocka.h>
 
-/* A chain 0 … 5, 6 a fork's other end, 7 what waits, 8 what fails, 9 what sees the whole chain, 10 programs in jq. */
+/* A chain 0 … 5, 6 a fork's other end, 7 what waits, 8 what fails, 9 what sees the whole chain, 10 a program in jq, 11 what writes a log. */
 static const char source[] =
     "{\"nodes\":["
     "{\"id\":\"a\",\"type\":\"transform\",\"config\":{\"expression\":\"input.n + 1\"}},"
@@ -25,13 +25,15 @@ static const char source[] =
     "{\"id\":\"i\",\"type\":\"transform\",\"config\":{\"expression\":\"input / 0\"}},"
     "{\"id\":\"j\",\"type\":\"transform\",\"config\":{\"expression\":\"[ctx.a.output, "
     "ctx.b.output]\"}},"
-    "{\"id\":\"k\",\"type\":\"transform\",\"config\":{\"jq\":\".\"}}],"
+    "{\"id\":\"k\",\"type\":\"transform\",\"config\":{\"jq\":\".\"}},"
+    "{\"id\":\"l\",\"type\":\"task\",\"config\":{\"function_name\":\"log\"}}],"
     "\"edges\":[{\"from\":\"a\",\"to\":\"b\"},{\"from\":\"b\",\"to\":\"c\"},"
     "{\"from\":\"c\",\"to\":\"d\",\"condition\":\"input == "
     "20\"},{\"from\":\"c\",\"to\":\"h\",\"condition\":\"input == 30\"},"
     "{\"from\":\"c\",\"to\":\"i\",\"condition\":\"input == "
     "40\"},{\"from\":\"c\",\"to\":\"j\",\"condition\":\"input == 50\"},"
     "{\"from\":\"c\",\"to\":\"k\",\"condition\":\"input == 60\"},"
+    "{\"from\":\"c\",\"to\":\"l\",\"condition\":\"input == 70\"},"
     "{\"from\":\"d\",\"to\":\"e\"},{\"from\":\"e\",\"to\":\"f\"},{\"from\":\"e\",\"to\":\"g\"}]}";
 
 static struct graph *graph;
@@ -148,7 +150,7 @@ static void a_chain_goes_on_past_its_fork(void **state)
 {
     static const char *const nodes[] = {"0", "1", "2", "3", "4", "5"};
     static const char *const outputs[] = {"2", "20", "[20,1,\"r1\"]"};
-    static const char *const taken[] = {"1", "1", "10000", "1", "11", ""};
+    static const char *const taken[] = {"1", "1", "100000", "1", "11", ""};
     (void)state;
     struct token *token = run_from("{\"n\":1}", 0, 0);
     assert_int_equal(token->step_count, 5);
@@ -224,14 +226,26 @@ static void outputs_of_earlier_steps_are_at_hand(void **state)
     token_free(&pool, token);
 }
 
+/* n to come there, and the node that it stops before. */
+static void stops_before(const char *input, uint32_t node)
+{
+    struct token *token = run_from(input, 0, 0);
+    assert_int_equal(token->step_count, 2);
+    assert_int_equal(token->result.op_count, 1);
+    assert_int_equal(token->result.ops[0].node, node);
+    token_free(&pool, token);
+}
+
 static void programs_in_jq_are_not_gone_on_with(void **state)
 {
     (void)state;
-    struct token *token = run_from("{\"n\":5}", 0, 0);
-    assert_int_equal(token->step_count, 2);
-    assert_int_equal(token->result.op_count, 1);
-    assert_int_equal(token->result.ops[0].node, 10);
-    token_free(&pool, token);
+    stops_before("{\"n\":5}", 10);
+}
+
+static void nor_is_what_others_see(void **state)
+{
+    (void)state;
+    stops_before("{\"n\":6}", 11);
 }
 
 static void long_work_is_shared(void **state)
@@ -288,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup(it_may_end_failing, setup),
         cmocka_unit_test_setup(outputs_of_earlier_steps_are_at_hand, setup),
         cmocka_unit_test_setup(programs_in_jq_are_not_gone_on_with, setup),
+        cmocka_unit_test_setup(nor_is_what_others_see, setup),
         cmocka_unit_test_setup(long_work_is_shared, setup),
         cmocka_unit_test_setup(it_is_given_up_as_a_whole, setup),
     };
