@@ -6,7 +6,8 @@
 --       may be successors of what is settled, which then never see the queue), nqueues, queue…,
 --       nadopt, nadopt × (queue index, entry id), ntokens, then per token: run, incarnation, number,
 --       identity, queue index, entry id, output field, output value, record kind, record, nops or
---       `nops,nsteps`, nops × (kind, a, b), nsteps × (next node, output value, record); docs/protocol.md, "settle"
+--       `nops,nsteps`, nops × (kind, a, b), then nsteps triples: a step (next node or `next node,nops`, output
+--       value, record) and its operations; docs/protocol.md, "settle"
 -- reply ok, time in µs, results (ok gone stale held bad load), claims | epoch | hold | session
 --
 -- Invariants: a token is settled at most once, in order of the batch; counter = live tokens, never

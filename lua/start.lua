@@ -79,7 +79,7 @@ local function start()
         return next_at, behind
     end
 
-    -- The run with its entry tokens, in the overlay.
+    -- The run with its entry tokens, in the overlay, and these as they would be emitted.
     local function make(at, count)
         local id, incarnation, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
         local writes = {
@@ -92,14 +92,19 @@ local function start()
         }
         runs[id] = run
         run_order[#run_order + 1] = run
+        local entries, entry = {}, at + RUN_ARGS
         for i = 1, count do
-            local node, scope = match(ARGV[at + RUN_ARGS + ENTRY_ARGS * (i - 1)], '^(%d+)|?(.*)$')
-            writes['t' .. text_of[i]] = node .. '|' .. scope .. '|1|0|0|q' -- a loop's head begins in its scope
+            local node, scope = match(ARGV[entry], '^(%d+)|?(.*)$') -- a loop's head begins in its scope
+            local number = text_of[i]
+            local name = 't' .. number
+            writes[name] = node .. '|' .. scope .. '|1|0|0|q'
             if scope ~= '' then
                 each_overlapping(scope, function(iteration)
                     writes['i' .. iteration] = '1' -- one loop per head: nobody else begins in it
                 end)
             end
+            entries[i] = {run, ARGV[entry + 1], number, node, ARGV[entry + 2], 'q', false, false, name, scope, '1'}
+            entry = entry + ENTRY_ARGS
         end
         record('s', ARGV[at + 8], '1|' .. text_of[count])
         local deadline = number_of[ARGV[at + 7]]
@@ -107,25 +112,24 @@ local function start()
             call('ZCARD', timers_key) -- its type, before any write
             timers[#timers + 1] = {run, deadline, id .. '/d'}
         end
-        return run
+        return run, entries
     end
 
-    -- Settles entry tokens that were executed; returns which, and whether that was all of them.
-    local function settle_executed(run, at, executed, count)
-        local settled, all = {}, executed == count
+    -- Settles the entry tokens that were executed; those that could be are taken out of `entries`. Returns how many.
+    local function settle_executed(run, entries, at, executed)
+        local settled = 0
         for _ = 1, executed do
-            local number, name = number_of[ARGV[at + 2]], 't' .. ARGV[at + 2]
-            local live = number and number >= 1 and number <= count and run.status == 'r' and run.writes[name]
-            local result
-            if live then
-                local node, scope = match(live, '^(%d+)|([^|]*)|')
-                result = settle_live(run, at, node, scope, live, true, name, '') -- it has no entry
+            local token = entries[number_of[ARGV[at + 2]] or 0]
+            -- No entry leads to it.
+            if token and run.status == 'r'
+                and settle_live(run, at, token[4], token[10], run.writes[token[9]], true, token[9], '') == 'ok' then
+                entries[tonumber(token[3])] = false
+                settled = settled + 1
             end
-            settled[number or 0], all = result == 'ok', all and result == 'ok'
             local counts = token_counts[ARGV[at + TOKEN_ARGS - 1]]
             at = at + TOKEN_ARGS + 3 * (counts[1] + counts[2])
         end
-        return settled, all
+        return settled
     end
 
     local function begin(at, behind)
@@ -137,18 +141,15 @@ local function start()
             end
             return found
         end
-        local run = make(at, count)
-        local settled, all = settle_executed(run, behind + 1, number_of[ARGV[behind]], count)
+        local run, entries = make(at, count)
+        local settled = settle_executed(run, entries, behind + 1, number_of[ARGV[behind]])
         for i = 1, count do
-            if not settled[i] then
-                local entry = at + RUN_ARGS + ENTRY_ARGS * (i - 1)
-                local node, scope = match(ARGV[entry], '^(%d+)|?(.*)$')
+            if entries[i] then
                 emitted_count = emitted_count + 1
-                emitted[emitted_count] = {run, ARGV[entry + 1], text_of[i], node, ARGV[entry + 2], 'q', false, false,
-                    't' .. text_of[i], scope, '1'}
+                emitted[emitted_count] = entries[i]
             end
         end
-        return all and 'executed' or 'started'
+        return settled == count and 'executed' or 'started'
     end
 
     -- Arguments

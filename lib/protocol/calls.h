@@ -31,6 +31,8 @@ struct call_queues {
     const struct slice *names;
     uint32_t count;
 };
+/* False when it is none of them. */
+bool call_queues_find(struct call_queues queues, struct slice name, uint32_t *index);
 
 /* --- start --- */
 

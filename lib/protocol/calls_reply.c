@@ -67,6 +67,27 @@ void command_queues(struct command *command, struct call_queues queues)
         command_arg(command, queues.names[i]);
 }
 
+bool call_queues_find(struct call_queues queues, struct slice name, uint32_t *index)
+{
+    for (uint32_t i = 0; i < queues.count; i++) {
+        if (slice_eq(queues.names[i], name)) {
+            *index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `a,b` */
+void command_arg_pair(struct command *command, struct slice a, uint32_t b)
+{
+    char text[DECIMAL_SIZE + 1];
+    struct slice digits = decimal_text(b, text + 1);
+    char *comma = text + (digits.ptr - text) - 1;
+    *comma = ',';
+    command_arg_parts(command, a, slice_of(comma, digits.len + 1));
+}
+
 void command_arg_buf(struct command *command, const struct buf *buf)
 {
     if (!buf_ok(buf))

@@ -16,6 +16,7 @@ bool reply_part_claims(const redisReply *reply, size_t index, struct claims *cla
 
 void command_queues(struct command *command, struct call_queues queues);
 /* An argument that a buf holds; what the buf could not take, the command could not either. */
+void command_arg_pair(struct command *command, struct slice a, uint32_t b); /* `a,b` */
 void command_arg_buf(struct command *command, const struct buf *buf);
 
 #endif

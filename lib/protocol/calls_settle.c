@@ -2,8 +2,6 @@
 #include "protocol/calls_reply.h"
 #include "protocol/decimal.h"
 #include "protocol/redis.h"
-#include <inttypes.h>
-#include <stdio.h>
 
 #define CLAIM_FIELDS 8
 
@@ -11,13 +9,11 @@
 
 static void command_want(struct command *command, const struct settle_head *head)
 {
-    char text[24];
-    if (head->keep == 0) {
+    char text[DECIMAL_SIZE];
+    if (head->keep == 0)
         command_arg_int(command, head->want);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, head->want, head->keep);
-    command_arg_str(command, text);
+    else
+        command_arg_pair(command, decimal_text(head->want, text), head->keep);
 }
 
 void settle_begin(struct command *command, const struct settle_head *head, uint32_t adopt_count)
@@ -53,27 +49,20 @@ void settle_token(struct command *command, const struct settle_token *token)
     command_arg(command, token->output_value);
     command_arg(command, slice_of(&kind, 1));
     command_arg(command, token->record);
-    if (token->step_triples == 0) {
+    char text[DECIMAL_SIZE];
+    if (token->step_triples == 0)
         command_arg_int(command, token->op_count);
-        return;
-    }
-    char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRIu32 ",%" PRIu32, token->op_count,
-                   token->step_triples);
-    command_arg_str(command, text);
+    else
+        command_arg_pair(command, decimal_text(token->op_count, text), token->step_triples);
 }
 
 void settle_step(struct command *command, struct slice next, uint32_t op_count,
                  struct slice output_value, struct slice record)
 {
-    if (op_count == 0) {
+    if (op_count == 0)
         command_arg(command, next);
-    } else {
-        char text[DECIMAL_SIZE + 1] = ",";
-        const struct slice digits = decimal_text(op_count, text + 1);
-        memmove(text + 1, digits.ptr, digits.len);
-        command_arg_parts(command, next, slice_of(text, digits.len + 1));
-    }
+    else
+        command_arg_pair(command, next, op_count);
     command_arg(command, output_value);
     command_arg(command, record);
 }

@@ -162,7 +162,8 @@ bool wanted_next(struct slice wanted, size_t *at, struct wanted_item *item, bool
     size_t end = start;
     while (end < wanted.len && wanted.ptr[end] != ',' && wanted.ptr[end] != ';')
         end++;
-    if (!parse_item(slice_of(wanted.ptr + start, end - start), item))
+    item->text = slice_of(wanted.ptr + start, end - start);
+    if (!parse_item(item->text, item))
         goto malformed;
     if (end < wanted.len && wanted.ptr[end] == ';' && !item->is_input)
         goto malformed;
@@ -171,6 +172,17 @@ bool wanted_next(struct slice wanted, size_t *at, struct wanted_item *item, bool
 malformed:
     *bad = true;
     return false;
+}
+
+uint32_t wanted_count(struct slice wanted)
+{
+    struct wanted_item item;
+    size_t at = 0;
+    bool bad;
+    uint32_t count = 0;
+    while (wanted_next(wanted, &at, &item, &bad))
+        count++;
+    return count;
 }
 
 struct dead_list {

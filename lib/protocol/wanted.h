@@ -21,13 +21,16 @@ enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN, WANTED_PARKED, WANTED_
 
 struct wanted_item {
     enum wanted_kind kind;
-    bool is_input; /* left of ';' */
-    uint32_t node; /* NODE */
+    bool is_input;     /* left of ';' */
+    uint32_t node;     /* NODE */
+    struct slice text; /* in `wanted` */
 };
 
 /* Reads item after item: false at the end. *at starts at 0. A malformed text is an invariant of ours
  * that broke: *bad is set. */
 bool wanted_next(struct slice wanted, size_t *at, struct wanted_item *item, bool *bad);
+/* How many items it reads. */
+uint32_t wanted_count(struct slice wanted);
 
 /* How many rows the join table of a graph has. */
 uint32_t join_table_size(const struct graph *graph);

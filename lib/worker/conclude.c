@@ -205,7 +205,8 @@ static int store_output(struct run *run, const struct ledger_execution *record)
     buf_slice_append(scratch, token->node);
     buf_char(scratch, '|');
     graph_scope_frame(token->scope, scratch);
-    if (run->node->export_depth < run->node->frame_depth)
+    token->result.exports = run->node->export_depth < run->node->frame_depth;
+    if (token->result.exports)
         buf_printf(scratch, "|%u", run->node->export_depth);
     token->result.output_field = run_keep_scratch(run);
     buf_reset(scratch);

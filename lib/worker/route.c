@@ -279,13 +279,9 @@ static void enter(struct planner *p, const struct graph_node *to)
 
 static int find_queue(struct planner *p, const struct graph_node *to, uint32_t *index)
 {
-    uint32_t queue = 0;
-    while (queue < p->queues.count && !slice_eq(p->queues.names[queue], to->queue))
-        queue++;
-    if (queue == p->queues.count)
+    if (!call_queues_find(p->queues, to->queue, index))
         return failure_fill(p->failure, "internal", "node '%.*s': this worker has no queue '%.*s'",
                             SLICE_ARG(to->id), SLICE_ARG(to->queue));
-    *index = queue;
     return 0;
 }
 

@@ -17,7 +17,6 @@ enum {
     RUNS_MOST = 32,       /* of a call */
     BYTES_MOST = 1 << 20, /* of a call, unless one run alone is larger */
     TURN_US = 4000,       /* for executing: what is left waits for the next turn */
-    SCRATCH_BYTES = 64 << 20,
 };
 
 struct starting {
@@ -47,57 +46,32 @@ void starting_add(struct item *item, struct channel *channel, struct graph *grap
 
 /* --- entry nodes --- */
 
-static bool find_queue(const struct worker *worker, struct slice name, uint32_t *queue)
+/* Of a run that begins there is nothing but its input and what `run` shows, which outlive the token. */
+static bool fill_values(struct token *token, struct slice input, struct slice run_json)
 {
-    for (uint32_t i = 0; i < worker->queues.count; i++) {
-        if (slice_eq(worker->queues.names[i], name)) {
-            *queue = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Of a run that begins there is nothing but its input and what `run` shows. */
-static int fill_values(struct claim *claim, struct arena *arena, struct slice input,
-                       struct slice run_json)
-{
+    const uint32_t most = wanted_count(token->wanted);
     struct wanted_item wanted;
     size_t at = 0;
-    bool bad = false;
-    uint32_t count = 0;
-    while (wanted_next(claim->wanted, &at, &wanted, &bad))
-        count++;
-    redisReply *replies = arena_array(arena, count, sizeof(*replies));
-    redisReply **values = arena_array(arena, count, sizeof(redisReply *));
-    if (bad || !replies || !values)
-        return -1;
-    at = 0;
-    for (uint32_t i = 0; i < count && wanted_next(claim->wanted, &at, &wanted, &bad); i++) {
-        const struct slice text = wanted.kind == WANTED_INPUT ? input
-                                  : wanted.kind == WANTED_RUN ? run_json
-                                                              : SLICE_NONE;
-        replies[i] = (redisReply){.type = text.ptr ? REDIS_REPLY_STRING : REDIS_REPLY_NIL,
-                                  .str = (char *)(uintptr_t)text.ptr,
-                                  .len = text.len};
-        values[i] = &replies[i];
-    }
-    claim->values = values;
-    claim->value_count = count;
-    return 0;
+    bool bad;
+    token->values = arena_array(&token->arena, most, sizeof(*token->values));
+    while (token->values && wanted_next(token->wanted, &at, &wanted, &bad))
+        token->values[token->value_count++] = wanted.kind == WANTED_INPUT ? input
+                                              : wanted.kind == WANTED_RUN ? run_json
+                                                                          : SLICE_NONE;
+    return token->values != NULL;
 }
 
 /* The run's token number `i + 1` as it will be, or NULL. */
 static struct token *make_token(struct starting *s, struct item *item, uint32_t i,
-                                struct slice run_json, struct arena *arena)
+                                struct slice run_json)
 {
     const struct graph_node *node = &item->graph->nodes[item->graph->entries[i]];
     char number[16];
     struct buf live, wanted;
-    struct claim claim;
+    struct claim claim = {.value_count = 0};
     struct token *token = NULL;
     uint32_t queue;
-    if (!exec_is_instant(node) || !find_queue(s->worker, node->queue, &queue))
+    if (!exec_is_instant(node) || !call_queues_find(s->worker->queues, node->queue, &queue))
         return NULL;
     buf_init(&live, 4096);
     buf_init(&wanted, COMMAND_MAX_BYTES);
@@ -117,11 +91,14 @@ static struct token *make_token(struct starting *s, struct item *item, uint32_t 
         claim.incarnation = SLICE("1");
         claim.digest = slice_str(item->digest);
         claim.wanted = buf_slice(&wanted);
-        if (fill_values(&claim, arena, item->request.input, run_json) == 0)
-            token = token_new(&s->worker->pool, &claim);
+        token = token_new(&s->worker->pool, &claim);
     }
     buf_free(&live);
     buf_free(&wanted);
+    if (token && !fill_values(token, item->request.input, run_json)) {
+        token_free(&s->worker->pool, token);
+        token = NULL;
+    }
     if (token) {
         graph_retain(item->graph);
         token->graph = item->graph;
@@ -135,14 +112,15 @@ static void execute_entries(struct starting *s, uint32_t at)
     struct worker *worker = s->worker;
     struct item *item = s->items[at];
     const struct execution execution = worker_execution(worker);
-    struct arena arena;
+    const int64_t deadline_ms = item->request.deadline_ms;
     item->executed = 0;
     item->leads_on = graph_makes_output(item->graph);
     if (!item->fresh || item->alone || worker->suspects || worker->solo)
         return;
-    arena_init(&arena, SCRATCH_BYTES);
+    if (deadline_ms > 0 && deadline_ms * 1000 <= worker_redis_us(worker))
+        return;
     for (uint32_t i = 0; i < item->graph->entry_count; i++) {
-        struct token *token = make_token(s, item, i, buf_slice(&s->run_json[at]), &arena);
+        struct token *token = make_token(s, item, i, buf_slice(&s->run_json[at]));
         if (token && execute_token(&execution, token) != 0) {
             token_free(&worker->pool, token);
             token = NULL;
@@ -154,7 +132,6 @@ static void execute_entries(struct starting *s, uint32_t at)
         s->bytes += submit_bytes(token);
         token_list_push(&s->executed[at], token);
     }
-    arena_free(&arena);
 }
 
 /* --- the call --- */

@@ -1,6 +1,7 @@
 #include "worker/stretch.h"
 #include "exec/exec.h"
 #include "protocol/decimal.h"
+#include "protocol/wanted.h"
 
 /* What the result leads to first, of what may be executed here. */
 struct successor {
@@ -46,33 +47,12 @@ static struct successor find_successor(const struct token *token)
  * output that other frames have too. */
 static bool may_go_on(const struct token *token, int64_t until_us)
 {
-    const struct slice field = token->result.output_field;
-    uint32_t bars = 0;
-    for (size_t i = 0; i < field.len; i++)
-        bars += field.ptr[i] == '|';
-    return token->generation == 0 && token->deliveries == 0 && bars < 2 &&
+    return token->generation == 0 && token->deliveries == 0 && !token->result.exports &&
            token->step_count < STRETCH_STEPS_MOST && token->arena.used_bytes < STRETCH_BYTES &&
            token->result.ended_us < until_us;
 }
 
-static bool cut_name(struct slice *wanted, struct slice *name)
-{
-    size_t at = 0, end;
-    while (at < wanted->len && (wanted->ptr[at] == ',' || wanted->ptr[at] == ';'))
-        at++;
-    for (end = at; end < wanted->len && wanted->ptr[end] != ',' && wanted->ptr[end] != ';';)
-        end++;
-    *name = slice_of(wanted->ptr + at, end - at);
-    *wanted = slice_of(wanted->ptr + end, wanted->len - end);
-    return name->len > 0;
-}
-
 static struct slice present(struct slice value) { return value.len > 0 ? value : SLICE_NONE; }
-
-static bool is_of_the_run(struct slice name)
-{
-    return slice_eq_str(name, "in") || slice_eq_str(name, "rn");
-}
 
 /* `q5.5`, what the loop node 5 had in the iteration before: the head's input. */
 static bool is_previous_of(struct slice name, struct slice node)
@@ -83,12 +63,16 @@ static bool is_previous_of(struct slice name, struct slice node)
 }
 
 /* Of the claim, or of what was executed since. ptr NULL: to be read from the run. */
-static struct slice find_value(const struct token *token, struct slice name, bool again)
+static struct slice find_value(const struct token *token, const struct wanted_item *item,
+                               bool again)
 {
     const bool first = token->step_count == 0;
     const struct slice *values = first ? token->values : token->claimed_values;
     const uint32_t count = first ? token->value_count : token->claimed_count;
-    struct slice wanted = first ? token->wanted : token->claimed_wanted, other;
+    const struct slice wanted = first ? token->wanted : token->claimed_wanted, name = item->text;
+    struct wanted_item other;
+    size_t at = 0;
+    bool bad;
     if (memchr(name.ptr, '?', name.len)) /* may have changed meanwhile */
         return SLICE_NONE;
     if (again && is_previous_of(name, token->node))
@@ -99,10 +83,11 @@ static struct slice find_value(const struct token *token, struct slice name, boo
         if (slice_eq(name, token->steps[i].node))
             return present(token->steps[i].output_value);
     }
-    if ((again || token->iteration_begins > 0) && !is_of_the_run(name))
+    if ((again || token->iteration_begins > 0) && item->kind != WANTED_INPUT &&
+        item->kind != WANTED_RUN)
         return SLICE_NONE;
-    for (uint32_t i = 0; i < count && cut_name(&wanted, &other); i++) {
-        if (slice_eq(name, other))
+    for (uint32_t i = 0; i < count && wanted_next(wanted, &at, &other, &bad); i++) {
+        if (slice_eq(name, other.text))
             return values[i];
     }
     return SLICE_NONE;
@@ -111,16 +96,15 @@ static struct slice find_value(const struct token *token, struct slice name, boo
 /* All that the successor wants, or NULL. */
 static struct slice *find_values(struct token *token, const struct successor *next, uint32_t *count)
 {
-    struct slice rest = next->wanted, name;
-    uint32_t n = 0;
-    while (cut_name(&rest, &name))
-        n++;
-    struct slice *values = arena_array(&token->arena, n, sizeof(*values));
-    *count = n;
-    rest = next->wanted;
-    for (uint32_t i = 0; values && i < n && cut_name(&rest, &name); i++) {
-        values[i] = find_value(token, name, next->again);
-        if (!values[i].ptr)
+    const uint32_t most = wanted_count(next->wanted);
+    struct slice *values = arena_array(&token->arena, most, sizeof(*values));
+    struct wanted_item item;
+    size_t at = 0;
+    bool bad;
+    *count = 0;
+    while (values && wanted_next(next->wanted, &at, &item, &bad)) {
+        values[*count] = find_value(token, &item, next->again);
+        if (!values[(*count)++].ptr)
             return NULL;
     }
     return values;

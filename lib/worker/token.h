@@ -33,6 +33,7 @@ struct token_result {
     bool failed;
     struct slice identity;                   /* ends with '|'; a failure's has the generation */
     struct slice output_field, output_value; /* both empty: stores nothing */
+    bool exports;                            /* the output, into frames around its own */
     struct slice record;
     const struct route_op *ops;
     uint32_t op_count;

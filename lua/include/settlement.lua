@@ -141,7 +141,9 @@ local function walk(at, triples, node, number, scope, queue)
             draft.joins = ''
             local token = take_emitted(from, queue, next_node)
             if not token then
-                return nil
+                -- Among what the budget left over; or the plan does not lead there.
+                local left = emitted_count > from and emitted[emitted_count][4] == 'c'
+                return nil, not left and 'bad' or nil
             end
             node, number, scope = next_node, token[3], token[10]
             frame = frame_of(scope)
@@ -158,8 +160,8 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
     local count = token_counts[ARGV[i + 10]]
     local operations, steps, budget_before, records_before = count[1], count[2], budget, records_count
     local before = run.counter
-    -- nil: room for what most tokens change.
-    local changes = {[live_name] = false, [entry_name] = nil, own = nil}
+    -- nil: room for what most tokens change: their entry's field, their output.
+    local changes = {[live_name] = false, [entry_name] = nil, output = nil}
     draft_begin(run, changes, scope)
     draft.counter = before - 1
     if sub(live, -1) == 'f' then

@@ -307,6 +307,8 @@ def test_a_producer_that_comes_first(stack):
 def test_a_group_that_somebody_removes_is_made_again(running_stack):
     stack, client = running_stack, running_stack.redis_client()
     stack.deploy(HELLO)
+    stack.wait_until(lambda: client.exists("troupe:runs") and client.xinfo_groups("troupe:runs"),
+                     what="the group")
     client.xgroup_destroy("troupe:runs", "fleet")
     run = str(uuid.uuid4())
     client.xadd("troupe:runs", {"workflow": HELLO["metadata"]["name"], "run_id": run, "input": '{"n": 1}'})

@@ -236,8 +236,8 @@ MUTANTS = [
     Mutant("terminal_outputs_not_stored", "lib/worker/conclude.c", "if (graph->output_reads[i] == node->index)",
            "if (graph->output_reads[i] == node->index && i > 0)", "outputs", "an output mapping sees every node"),
     Mutant("output_not_exported", "lib/worker/conclude.c",
-           "if (run->node->export_depth < run->node->frame_depth)", "if (run->node->export_depth > run->node->frame_depth)",
-           "random", "outputs of a loop are seen outside of it"),
+           "exports = run->node->export_depth < run->node->frame_depth;",
+           "exports = run->node->export_depth > run->node->frame_depth;", "random", "outputs of a loop are seen outside of it"),
 
     # --- C: routing ---
     Mutant("default_besides_a_condition", "lib/worker/route.c",
@@ -282,17 +282,16 @@ MUTANTS = [
            "c->graph_nodes[draft->to].goto_target = false;", "routing", "error has the failure that led here"),
 
     # --- runs that are executed as they start ---
-    Mutant("executed_tokens_live_on", "lua/start.lua", "scope, live, true, name, '') -- it has no entry",
-           "scope, live, true, name, name)", "starts", "what was executed is settled"),
-    Mutant("executed_tokens_are_queued", "lua/start.lua", "            if not settled[i] then", "            if true then",
+    Mutant("executed_tokens_live_on", "lua/start.lua", "true, token[9], '') == 'ok' then",
+           "true, 'x', '') == 'ok' then", "starts", "what was executed is settled"),
+    Mutant("executed_tokens_are_queued", "lua/start.lua", "entries[tonumber(token[3])] = false", "",
            "starts", "what was executed has no entry"),
     Mutant("twice_in_a_call", "lua/start.lua", "        if runs[id] then", "        if false then", "starts",
            "a run begins once, in one call too"),
     Mutant("any_token_was_executed", "lua/start.lua",
-           "number and number >= 1 and number <= count and run.status == 'r' and run.writes[name]",
-           "number and run.status == 'r' and '0||1|0|0|q'", "starts", "only entry tokens can have been executed"),
-    Mutant("others_go_on_after_a_failure", "lua/start.lua", "number <= count and run.status == 'r' and",
-           "number <= count and", "starts", "a run that has failed executes nothing more"),
+           "entries[number_of[ARGV[at + 2]] or 0]", "(entries[number_of[ARGV[at + 2]] or 0] or entries[1])", "starts", "only entry tokens can have been executed"),
+    Mutant("others_go_on_after_a_failure", "lua/start.lua", "if token and run.status == 'r'",
+           "if token", "starts", "a run that has failed executes nothing more"),
     Mutant("what_is_through_keeps_its_deadline", "lua/include/overlay.lua", "        if timers[i][1].status == 'r' then",
            "        if timers[i][1] then", "starts", "a run that is over has no deadline"),
 

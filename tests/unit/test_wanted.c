@@ -167,10 +167,12 @@ static void test_reading(void **state UNUSED)
         struct wanted_item item;
         struct buf out;
         size_t at = 0;
+        uint32_t items = 0;
         bool bad;
         buf_init(&out, 0);
         while (wanted_next(slice_str(cases[i].text), &at, &item, &bad)) {
             assert_false(bad);
+            items++;
             buf_char(&out, item.is_input ? 'i' : 'x');
             if (item.kind == WANTED_NODE)
                 buf_uint(&out, item.node);
@@ -178,6 +180,7 @@ static void test_reading(void **state UNUSED)
                 buf_char(&out, item.kind == WANTED_INPUT ? 'I' : 'R');
             buf_char(&out, ' ');
         }
+        assert_int_equal(wanted_count(slice_str(cases[i].text)), items);
         if (bad != cases[i].bad || !slice_eq_str(buf_slice(&out), cases[i].items))
             fail_msg("%s: %s%s", cases[i].text, out.data ? out.data : "", bad ? "bad" : "");
         buf_free(&out);
