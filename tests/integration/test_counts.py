@@ -48,7 +48,9 @@ def test_growth_is_noticed():
 
 def test_a_profile_is_summed(tmp_path):
     path = tmp_path / "profile"
-    path.write_text("events: Ir\nfn=(1) main\n1 10\ncfn=(2) f\ncalls=1 2\n1 5\nfn=(2)\n2 5\nsummary: 15\n")
+    path.write_text("events: Ir\nob=(1) troupe\nfn=(1) main\n1 10\ncfn=(2) f\ncalls=1 2\n1 5\n"
+                    "cob=(2) libcrypto.so\ncfn=(3) SHA256\ncalls=1 0\n+2 100\n\n"
+                    "fn=(2)\n+1 5\n\nob=(2)\nfn=(3)\n0 100\ntotals: 115\n")
     assert measure.instructions(str(path)) == 15
     path.write_text("events: Ir\nfn=(1) main\n1 10\n")
     assert measure.instructions(str(path)) is None

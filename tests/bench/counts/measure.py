@@ -63,10 +63,25 @@ class QuietRedis(RedisServer):
 
 
 def instructions(path):
-    """The sum of a profile of callgrind; None while it is being written."""
+    """The sum of a profile of callgrind; None while it is being written. Without those of libcrypto: valgrind's
+    processor computes no SHA-256, and how much is hashed depends on where a batch happens to end."""
+    names, left_out, total, is_call, ended = {}, False, 0, False, False
     with open(path, errors="replace") as f:
-        found = re.findall(r"^(?:summary|totals): (\d+)", f.read(), re.M)
-    return int(found[-1]) if found else None
+        for line in f:
+            if line.startswith("ob="):
+                number, _, name = line[3:].strip().partition(" ")
+                left_out = "libcrypto" in names.setdefault(number, name)
+            elif line[0] in "0123456789+-*":
+                if not is_call and not left_out:
+                    total += int(line.split()[1])
+                is_call = False
+            elif line.startswith("cob="):
+                number, _, name = line[4:].strip().partition(" ")
+                names.setdefault(number, name)
+            else:
+                is_call = line.startswith("calls=")
+                ended = ended or line.startswith(("summary:", "totals:"))
+    return total if ended else None
 
 
 class Counts(dict):
