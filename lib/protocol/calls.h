@@ -101,10 +101,16 @@ void settle_op_fail(struct command *command);
 void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
                     struct slice data, struct slice wanted);
 
-/* In the order of their execution; the first is of the token itself. next: the node that was gone on with. So many
- * operations follow it; 0: it only led to `next`, in its own scope. */
-void settle_step(struct command *command, struct slice next, uint32_t op_count,
-                 struct slice output_value, struct slice record);
+/* In the order of their execution; the first is of the token itself. */
+struct settle_step {
+    struct slice next; /* the node that was gone on with */
+    bool leads_only;   /* to `next`, in its own scope: no operations */
+    uint32_t op_count; /* follow it */
+    bool apart;        /* an earlier one led to `next`, in this scope: */
+    struct slice scope;
+    struct slice output_value, record;
+};
+void settle_step(struct command *command, const struct settle_step *step);
 
 enum settle_result { SETTLE_OK, SETTLE_GONE, SETTLE_STALE, SETTLE_HELD, SETTLE_BAD, SETTLE_LOAD };
 

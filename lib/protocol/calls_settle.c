@@ -56,15 +56,30 @@ void settle_token(struct command *command, const struct settle_token *token)
         command_arg_pair(command, decimal_text(token->op_count, text), token->step_triples);
 }
 
-void settle_step(struct command *command, struct slice next, uint32_t op_count,
-                 struct slice output_value, struct slice record)
+/* `next,nops,scope` */
+static void command_apart(struct command *command, const struct settle_step *step)
 {
-    if (op_count == 0)
-        command_arg(command, next);
+    struct buf text;
+    buf_init(&text, COMMAND_MAX_BYTES);
+    buf_slice_append(&text, step->next);
+    buf_char(&text, ',');
+    buf_uint(&text, step->op_count);
+    buf_char(&text, ',');
+    buf_slice_append(&text, step->scope);
+    command_arg_buf(command, &text);
+    buf_free(&text);
+}
+
+void settle_step(struct command *command, const struct settle_step *step)
+{
+    if (step->leads_only)
+        command_arg(command, step->next);
+    else if (step->apart)
+        command_apart(command, step);
     else
-        command_arg_pair(command, next, op_count);
-    command_arg(command, output_value);
-    command_arg(command, record);
+        command_arg_pair(command, step->next, step->op_count);
+    command_arg(command, step->output_value);
+    command_arg(command, step->record);
 }
 
 void settle_op_emit(struct command *command, uint32_t node, uint32_t queue, struct slice wanted)

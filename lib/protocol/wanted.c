@@ -92,6 +92,45 @@ void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t no
     write_extras(out, graph, &graph->nodes[node], false);
 }
 
+static bool was_taken(const struct graph_node *n, uint32_t node, const char *marks)
+{
+    for (uint32_t i = 0; i < n->pred_count; i++) {
+        if (marks[i] == 't' && n->preds[i] == node)
+            return true;
+    }
+    return false;
+}
+
+void wanted_write_join(struct buf *out, const struct graph *graph, uint32_t node, const char *marks)
+{
+    const struct graph_node *n = &graph->nodes[node];
+    struct buf extras;
+    struct wanted_item item;
+    size_t at = 0;
+    bool first = true, bad;
+    for (uint32_t i = 0; i < n->pred_count; i++) {
+        if (marks[i] == 't')
+            add_index(out, n->preds[i], &first);
+    }
+    buf_init(&extras, out->cap_bytes);
+    buf_char(&extras, ';');
+    wanted_write_extras(&extras, graph, node);
+    buf_char(out, ';');
+    first = true;
+    while (wanted_next(buf_slice(&extras), &at, &item, &bad)) {
+        /* A predecessor may be named besides: then only if its edge was dead. */
+        if (item.kind == WANTED_NODE && was_taken(n, item.node, marks))
+            continue;
+        if (!first)
+            buf_char(out, ',');
+        first = false;
+        buf_slice_append(out, item.text);
+    }
+    if (!buf_ok(&extras))
+        out->failed = true;
+    buf_free(&extras);
+}
+
 void wanted_write_output(struct buf *out, const struct graph *graph)
 {
     if (!graph_makes_output(graph))

@@ -14,6 +14,9 @@ void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node
 void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop);
 /* Only the extras: the part that a join table holds. */
 void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node);
+/* Of a join in whose marks (by slot) what was taken is 't', without frames around it: as `settle` puts it. */
+void wanted_write_join(struct buf *out, const struct graph *graph, uint32_t node,
+                       const char *marks);
 /* Of the hidden last token; empty when the graph has no output mapping. ";" when it needs nothing. */
 void wanted_write_output(struct buf *out, const struct graph *graph);
 

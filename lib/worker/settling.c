@@ -39,12 +39,14 @@ bool channel_wants_settle(const struct channel *channel)
 static uint32_t count_to_send(const struct channel *channel)
 {
     uint32_t count = 0;
+    uint32_t operations = 0;
     size_t bytes = 0;
     if (channel->single)
         return channel->results.count ? 1 : 0;
     for (const struct token *token = channel->results.head; token; token = token->next) {
         bytes += submit_bytes(token);
-        if (count > 0 && bytes > CALL_SOFT_BYTES)
+        operations += submit_operations(token);
+        if (count > 0 && (bytes > CALL_SOFT_BYTES || operations > SETTLE_BUDGET))
             break;
         count++;
     }

@@ -13,10 +13,11 @@
 #include <stdio.h>
 
 enum {
-    NOT_AFTER_MS = 20000, /* less than ended runs are remembered */
-    RUNS_MOST = 32,       /* of a call */
-    BYTES_MOST = 1 << 20, /* of a call, unless one run alone is larger */
-    TURN_US = 4000,       /* for executing: what is left waits for the next turn */
+    NOT_AFTER_MS = 20000,                /* less than ended runs are remembered */
+    RUNS_MOST = 32,                      /* of a call */
+    OPERATIONS_MOST = SETTLE_BUDGET / 2, /* of a call: one run more still fits */
+    BYTES_MOST = 1 << 20,                /* of a call, unless one run alone is larger */
+    TURN_US = 4000,                      /* for executing: what is left waits for the next turn */
 };
 
 struct starting {
@@ -27,6 +28,7 @@ struct starting {
     struct buf run_json[RUNS_MOST];
     uint32_t count;
     size_t bytes;
+    uint32_t operations;
 };
 
 void starting_add(struct item *item, struct channel *channel, struct graph *graph)
@@ -130,6 +132,7 @@ static void execute_entries(struct starting *s, uint32_t at)
         item->executed += 1 + token->step_count;
         item->leads_on = item->leads_on || token->result.op_count > 0;
         s->bytes += submit_bytes(token);
+        s->operations += submit_operations(token);
         token_list_push(&s->executed[at], token);
     }
 }
@@ -297,8 +300,8 @@ void starting_send(struct inbox *inbox)
                 (item->alone && item != first))
                 continue;
             gather(&s, item);
-            if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || first->alone ||
-                worker_mono_us(worker) > until_us)
+            if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || s.operations > OPERATIONS_MOST ||
+                first->alone || worker_mono_us(worker) > until_us)
                 break;
         }
         make_call(&s);

@@ -10,6 +10,11 @@ size_t submit_bytes(const struct token *token)
     return bytes;
 }
 
+uint32_t submit_operations(const struct token *token)
+{
+    return token->result.op_count + token->step_operations;
+}
+
 static void add_op(struct command *command, const struct graph *graph, const struct route_op *op)
 {
     switch (op->kind) {
@@ -39,10 +44,7 @@ static void add_op(struct command *command, const struct graph *graph, const str
 
 static uint32_t step_triples(const struct token *token)
 {
-    uint32_t count = token->step_count;
-    for (uint32_t i = 0; i < token->step_count; i++)
-        count += token->steps[i].op_count;
-    return count;
+    return token->step_count + token->step_operations;
 }
 
 void submit_token(struct command *command, const struct token *token)
@@ -64,9 +66,15 @@ void submit_token(struct command *command, const struct token *token)
         add_op(command, token->graph, &result->ops[i]);
     for (uint32_t i = 0; i < token->step_count; i++) {
         const struct token_step *step = &token->steps[i];
-        const struct slice next =
-            i + 1 < token->step_count ? token->steps[i + 1].node : token->node;
-        settle_step(command, next, step->op_count, step->output_value, step->record);
+        const bool last = i + 1 == token->step_count;
+        settle_step(command,
+                    &(struct settle_step){.next = last ? token->node : token->steps[i + 1].node,
+                                          .scope = last ? token->scope : token->steps[i + 1].scope,
+                                          .leads_only = step->leads_only,
+                                          .op_count = step->op_count,
+                                          .apart = step->apart,
+                                          .output_value = step->output_value,
+                                          .record = step->record});
         for (uint32_t k = 0; k < step->op_count; k++)
             add_op(command, token->graph, &step->ops[k]);
     }

@@ -8,5 +8,7 @@
 void submit_token(struct command *command, const struct token *token);
 /* About how long they are. */
 size_t submit_bytes(const struct token *token);
+/* How many operations they do: a call has a budget. */
+uint32_t submit_operations(const struct token *token);
 
 #endif

@@ -136,6 +136,9 @@ int token_rewind(struct token *token)
     if (token->step_count == 0)
         return 0;
     token->step_count = 0;
+    token->step_operations = 0;
+    token->branch_count = 0;
+    token->join_count = 0;
     token->iteration_begins = 0;
     if (claim_read_live(token->live, &claim) != 0)
         return -1;

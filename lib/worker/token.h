@@ -21,11 +21,27 @@
 
 /* A node that was executed before the one that the result is of (stretch.h). */
 struct token_step {
-    struct slice node;         /* executed in it */
+    struct slice node, scope;  /* executed, and where */
     struct slice output_value; /* empty: stores nothing */
     struct slice record;
-    const struct route_op *ops; /* none: it only led to the next one */
+    const struct route_op *ops;
     uint32_t op_count;
+    bool leads_only; /* to the next one: no ops */
+    bool apart;      /* what was gone on with, an earlier one led to */
+};
+
+/* What an executed node led to and may be executed with it. */
+struct token_branch {
+    uint32_t node;
+    uint32_t step; /* which node led to it */
+    struct slice wanted, scope;
+};
+
+/* A join that all edges decided so far lead to from here. */
+struct token_join {
+    uint32_t node, decided, taken;
+    struct slice scope;
+    char *marks; /* 't' or 'd' by slot, 0: not decided */
 };
 
 struct token_result {
@@ -57,7 +73,11 @@ struct token {
     /* Executed and not settled: the first is of the claimed token. node, attempt, state, wanted and values are
      * then of the one behind the last, which has no number yet, and here is what was claimed. */
     struct token_step *steps;
-    uint32_t step_count;
+    uint32_t step_count, step_capacity, step_operations;
+    struct token_branch *branches; /* the next one last */
+    uint32_t branch_count, branch_capacity;
+    struct token_join *joins;
+    uint32_t join_count, join_capacity;
     uint32_t
         iteration_begins; /* at this step: outputs of those before it are gone; 0: none went back */
     struct slice first_identity; /* of the first one's result */

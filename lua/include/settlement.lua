@@ -85,13 +85,16 @@ local function park(run, at, number, name, live)
     return true
 end
 
--- The token that a step goes on with: emitted behind `from`, taken out again, for it is settled at once.
-local function take_emitted(from, queue, node)
+local NOBODY = {status = ''} -- whose tokens need no entry
+
+-- The token that a step goes on with: emitted behind `from`, by this step or (with a scope) by one before. It is
+-- settled at once.
+local function take_emitted(from, queue, node, scope)
     for i = from + 1, emitted_count do
         local token = emitted[i]
-        if token[2] == queue and token[4] == node and token[6] == 'q' and not find(token[10], '~', 1, true) then
-            table.remove(emitted, i)
-            emitted_count = emitted_count - 1
+        if token[4] == node and token[2] == queue and token[6] == 'q' and (not scope or scope == token[10])
+            and not find(token[10], '~', 1, true) then
+            token[1], token[6] = NOBODY, ''
             draft.changes[token[9]] = nil
             draft.counter = draft.counter - 1
             return token
@@ -99,17 +102,18 @@ local function take_emitted(from, queue, node)
     end
 end
 
--- What was executed before the node that the arguments are about: a stretch of nodes, each led to by the one
--- before. Their tokens come and go here; ARGV[at] on: the next node, or `next node,nops` when its predecessor did more
--- than lead to it; output value (empty: stores nothing), record; the operations, three each. Returns the last one's
--- node, number and scope; or nil and a refusal; or nil when the budget ended it: then what was done is done.
+-- What was executed before the node that the arguments are about: a stretch of nodes, each led to by one before
+-- it. Their tokens come and go here; ARGV[at] on: the next node; `next node,nops` when its predecessor did more than
+-- lead to it; `next node,nops,scope` when one before that led to it; output value (empty: stores nothing), record; the
+-- operations, three each. Returns the last one's node, number and scope; or nil and a refusal; or nil when the budget
+-- ended it: then what was done is done.
 local function walk(at, triples, node, number, scope, queue)
     local run, frame = draft.run, frame_of(scope)
-    local behind = at + 3 * triples
+    local behind, oldest = at + 3 * triples, emitted_count
     while at < behind do
-        local next_node, count = match(ARGV[at], '^(%d+),?(%d*)$')
+        local next_node, count, apart, next_scope = match(ARGV[at], '^(%d+),?(%d*)(,?)([^|,;\t\n]*)$')
         local value, events, first = ARGV[at + 1], draft.events, draft.last + 1
-        if not next_node then
+        if not next_node or (count == '' and apart ~= '') then
             return nil, 'bad'
         end
         if value ~= '' then
@@ -139,11 +143,20 @@ local function walk(at, triples, node, number, scope, queue)
             record('x', ARGV[at + 2], told .. '|' .. text_of[draft.counter - others - 1] .. '|' .. text_of[first] .. '|'
                 .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
             draft.joins = ''
-            local token = take_emitted(from, queue, next_node)
+            if budget <= 0 then
+                return nil
+            end
+            local token
+            if apart == '' then
+                token = take_emitted(from, queue, next_node)
+            else
+                token = take_emitted(oldest, queue, next_node, next_scope)
+                while oldest < emitted_count and emitted[oldest + 1][1] == NOBODY do
+                    oldest = oldest + 1
+                end
+            end
             if not token then
-                -- Among what the budget left over; or the plan does not lead there.
-                local left = emitted_count > from and emitted[emitted_count][4] == 'c'
-                return nil, not left and 'bad' or nil
+                return nil, 'bad' -- the plans do not lead there
             end
             node, number, scope = next_node, token[3], token[10]
             frame = frame_of(scope)

@@ -291,7 +291,7 @@ def finish(part, w, s, run):
         part.check([run])
 
 
-@pytest.mark.parametrize("budget", [1, 2, 3])
+@pytest.mark.parametrize("budget", [1, 2, 3, 4])
 def test_what_the_budget_leaves_over_ends_the_stretch(part, budget):
     run = start(part)
     w, s = worker(part)
@@ -299,10 +299,51 @@ def test_what_the_budget_leaves_over_ends_the_stretch(part, budget):
     done = Settle(one(part, w, s), steps=forked(run, *ops), output=OUT % 1, field="o1|")
     assert part.settle(w, s, [done], budget=budget)[0] == ["ok"]
     part.check([run])
-    assert part.head(run)["events"] == (2 if budget < 3 else 3), "the last one is settled, or comes again"
+    assert part.head(run)["events"] == (2 if budget < 4 else 3), "the last one is settled, or comes again"
     finish(part, w, s, run)
     assert part.head(run)["status"] == "c"
     assert sorted(r[2].split("|")[1] for r in part.records() if r[0] == "x" and "/0" not in r[1]).count("2") <= 1
+
+
+@pytest.mark.parametrize("scope", ["", "9#2"])
+def test_branch_after_branch_and_their_join(part, scope):
+    """0 forks to 2 and 5, which join in 7, and to 6, which is left."""
+    part.load("d1", {"7": "a|2|2|default|2,5||" + ("|9|" if scope else "")})
+    begun = "|" + scope if scope else ""
+    together, apart = start(part, 1, begun), start(part, 2, begun)
+    w, s = worker(part)
+    first, second = sorted(part.claim(w, s), key=lambda c: c.run)
+    fork = [("e", 2, "0,0"), ("e", 5, "0,0"), ("e", 6, "0,0")]
+    value = "c#2|1|0|0|%d" if scope else OUT
+    mine = [("2,3", value % 0, together + "/0"), *fork,
+            ("5,1," + scope, value % 2, together + "/2"), ("t", 7, 0),
+            ("7,1", value % 5, together + "/5"), ("t", 7, 1)]
+    assert part.settle(w, s, [Settle(first, output=value % 7, field="o7|", steps=mine, record=together + "/7")])[0] \
+        == ["ok"]
+    part.check([together])
+    assert part.settle(w, s, [Settle(second, fork, value % 0, field="o0|", record=apart + "/0")])[0] == ["ok"]
+    claims = {c.node: c for c in part.claim(w, s) if c.run == apart}
+    for node, slot in ((2, 0), (5, 1)):
+        done = Settle(claims[str(node)], [("t", 7, slot)], value % node, field="o%d|" % node, record=apart + "/%d" % node)
+        assert part.settle(w, s, [done])[0] == ["ok"]
+    join, = (c for c in part.claim(w, s) if c.run == apart)
+    assert (join.node, join.scope) == ("7", scope)
+    assert part.settle(w, s, [Settle(join, output=value % 7, field="o7|", record=apart + "/7")])[0] == ["ok"]
+    part.check([together, apart])
+    assert state(part, together) == state(part, apart)
+    assert part.head(together)["counter"] == 1
+
+
+@pytest.mark.parametrize("second", ["5,0,9#1", "5,0,x|y", "3,0,", "1,0,", "5,0", "5,,"])
+def test_what_no_step_led_to(part, second):
+    run = start(part)
+    w, s = worker(part)
+    ops = [("e", 1, "0,0"), ("e", 5, "0,0")]
+    done = Settle(one(part, w, s), steps=[*forked(run, *ops), (second, OUT % 1, run + "/1")], output=OUT % 5, field="o5|")
+    before = part.client.hgetall(part.key("run:" + run))
+    assert part.settle(w, s, [done])[0] == ["bad"]
+    part.check([run])
+    assert part.client.hgetall(part.key("run:" + run)) == before and len(part.ledger()) == 1
 
 
 @pytest.mark.parametrize("ops", [

@@ -371,8 +371,14 @@ static void test_start(void **state UNUSED)
                                                   .kind = LEDGER_EXECUTION,
                                                   .record = SLICE("record"),
                                                   .step_triples = 3});
-    settle_step(&command, SLICE("2"), 0, SLICE("w"), SLICE("before"));
-    settle_step(&command, SLICE("3"), 1, SLICE("x"), SLICE("then"));
+    settle_step(&command, &(struct settle_step){.next = SLICE("2"),
+                                                .leads_only = true,
+                                                .output_value = SLICE("w"),
+                                                .record = SLICE("before")});
+    settle_step(&command, &(struct settle_step){.next = SLICE("3"),
+                                                .op_count = 1,
+                                                .output_value = SLICE("x"),
+                                                .record = SLICE("then")});
     settle_op_arrive(&command, true, 9, 0);
     buf_printf(&expected,
                "[1][troupe:{4}:meta][3][512][2][default][heavy][1][r][1][%s][;2][{}][7][99][0]"

@@ -36,6 +36,32 @@ static const char source[] =
     "{\"from\":\"c\",\"to\":\"l\",\"condition\":\"input == 70\"},"
     "{\"from\":\"d\",\"to\":\"e\"},{\"from\":\"e\",\"to\":\"f\"},{\"from\":\"e\",\"to\":\"g\"}]}";
 
+/* A fork of three with a join behind two of them, one through a dead branch, within a plain loop (0 … 6), beside which
+ * 7 stands; 8 joins what only comes from the queue. */
+static const char forked[] =
+    "{\"nodes\":["
+    "{\"id\":\"s\",\"type\":\"noop\"},"
+    "{\"id\":\"h\",\"type\":\"transform\",\"config\":{\"expression\":\"input.n + 1\"}},"
+    "{\"id\":\"a\",\"type\":\"transform\",\"config\":{\"expression\":\"input * 10\"}},"
+    "{\"id\":\"b\",\"type\":\"transform\",\"config\":{\"expression\":\"input * 100\"}},"
+    "{\"id\":\"c\",\"type\":\"noop\"},"
+    "{\"id\":\"j\",\"type\":\"transform\",\"config\":{\"expression\":"
+    "\"[input.a, input.b, has(input.c), ctx.h.output]\"}},"
+    "{\"id\":\"l\",\"type\":\"transform\",\"config\":{\"expression\":\"{'n': input[3], 'of': "
+    "input}\"},"
+    "\"loop\":{\"condition\":\"output.n < 3\",\"max_iterations\":5,\"loop_back_to\":\"h\","
+    "\"break_path\":[\"e\"]}},"
+    "{\"id\":\"p\",\"type\":\"noop\"},"
+    "{\"id\":\"e\",\"type\":\"transform\",\"config\":{\"expression\":\"input\"}},"
+    "{\"id\":\"w\",\"type\":\"delay\",\"config\":{\"ms\":60000}},"
+    "{\"id\":\"k\",\"type\":\"noop\"}],"
+    "\"edges\":[{\"from\":\"s\",\"to\":\"h\"},{\"from\":\"s\",\"to\":\"p\"},{\"from\":\"s\",\"to\":"
+    "\"w\"},"
+    "{\"from\":\"h\",\"to\":\"a\"},{\"from\":\"h\",\"to\":\"b\"},"
+    "{\"from\":\"h\",\"to\":\"c\",\"condition\":\"output < 0\"},"
+    "{\"from\":\"a\",\"to\":\"j\"},{\"from\":\"b\",\"to\":\"j\"},{\"from\":\"c\",\"to\":\"j\"},"
+    "{\"from\":\"j\",\"to\":\"l\"},{\"from\":\"w\",\"to\":\"k\"},{\"from\":\"p\",\"to\":\"k\"}]}";
+
 static struct graph *graph;
 static struct token_pool pool;
 static int64_t now, pace;
@@ -46,21 +72,32 @@ static int64_t tick(void *context)
     return now += pace;
 }
 
-static int setup(void **state)
+static int compile(const char *text)
 {
     struct arena arena;
     struct findings findings;
-    (void)state;
     now = 1000000;
     pace = 10;
     arena_init(&arena, 0);
     findings_init(&findings, &arena);
-    if (!graph)
-        graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
+    graph_release(graph);
+    graph = graph_compile(slice_str(text), GRAPH_JSON, &findings);
     for (uint32_t i = 0; !graph && i < findings.count; i++)
         print_error("%s\n", findings.items[i].message);
     arena_free(&arena);
     return graph ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return compile(source);
+}
+
+static int setup_forked(void **state)
+{
+    (void)state;
+    return compile(forked);
 }
 
 static struct token *make(const char *input, uint32_t generation, uint32_t deliveries)
@@ -148,12 +185,12 @@ static struct ledger_execution record_at(struct token *token, uint32_t i)
 
 static void a_chain_goes_on_past_its_fork(void **state)
 {
-    static const char *const nodes[] = {"0", "1", "2", "3", "4", "5"};
+    static const char *const nodes[] = {"0", "1", "2", "3", "4", "5", "6"};
     static const char *const outputs[] = {"2", "20", "[20,1,\"r1\"]"};
-    static const char *const taken[] = {"1", "1", "100000", "1", "11", ""};
+    static const char *const taken[] = {"1", "1", "100000", "1", "11", "", ""};
     (void)state;
     struct token *token = run_from("{\"n\":1}", 0, 0);
-    assert_int_equal(token->step_count, 5);
+    assert_int_equal(token->step_count, 6);
     int64_t before = 0;
     for (uint32_t i = 0; i <= token->step_count; i++) {
         const struct ledger_execution x = record_at(token, i);
@@ -165,9 +202,12 @@ static void a_chain_goes_on_past_its_fork(void **state)
         before = x.ended_us;
         if (i == token->step_count)
             break;
+        assert_int_equal(token->steps[i].op_count, i == 4 ? 2 : 0);
+        assert_true(token->steps[i].leads_only == (i < 4) && token->steps[i].apart == (i == 5));
+        if (i == 5)
+            break; /* terminal: nobody reads it */
         assert_int_equal(stored_output_read(token->steps[i].output_value, &stored), 0);
         assert_slice(stored.json, outputs[i < 2 ? i : 2]);
-        assert_int_equal(token->steps[i].op_count, i == 4 ? 2 : 0);
     }
     assert_int_equal(token->steps[4].ops[0].node, 5);
     assert_int_equal(token->steps[4].ops[1].node, 6);
@@ -293,9 +333,37 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Depth first through both branches, the join and the loop, again and again, and then what was forked before it. */
+static void a_fork_is_gone_on_with(void **state)
+{
+    static const char *const nodes[] = {"0", "1", "2", "3", "5", "6", "1", "2", "3", "5", "6", "8"};
+    static const struct {
+        uint32_t step;
+        const char *output;
+    } outputs[] = {{1, "2"},
+                   {2, "20"},
+                   {3, "200"},
+                   {4, "[20,200,false,2]"},
+                   {7, "30"},
+                   {9, "[30,300,false,3]"},
+                   {11, "{\"n\":3,\"of\":[30,300,false,3]}"}};
+    (void)state;
+    struct token *token = run_from("{\"n\":1}", 0, 0);
+    assert_int_equal(token->step_count, ARRAY_LEN(nodes) - 1);
+    for (uint32_t i = 0; i < ARRAY_LEN(nodes); i++)
+        assert_slice(record_at(token, i).node, nodes[i]);
+    for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
+        assert_slice(record_at(token, outputs[i].step).output, outputs[i].output);
+    assert_true(token->steps[2].apart && !token->steps[3].apart);
+    assert_slice(token->steps[3].scope, "6#1");
+    assert_slice(token->steps[8].scope, "6#2");
+    token_free(&pool, token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_fork_is_gone_on_with, setup_forked),
         cmocka_unit_test_setup(a_chain_goes_on_past_its_fork, setup),
         cmocka_unit_test_setup(who_was_had_before_goes_alone, setup),
         cmocka_unit_test_setup(it_may_end_waiting, setup),
