@@ -70,6 +70,11 @@ void arena_reset(struct arena *arena)
     arena->head->used = 0;
 }
 
+size_t arena_room(const struct arena *arena)
+{
+    return arena->head ? sizeof(*arena->head) + arena->head->size : 0;
+}
+
 struct arena_mark arena_mark(const struct arena *arena)
 {
     return (struct arena_mark){arena->head, arena->head ? arena->head->used : 0, arena->used_bytes};

@@ -29,6 +29,8 @@ void arena_free(struct arena *arena);
 
 /* Forgets everything but keeps the newest block for reuse: for per-token scratch on hot paths. */
 void arena_reset(struct arena *arena);
+/* How large that block is. */
+size_t arena_room(const struct arena *arena);
 
 /* How much of it is used; arena_rewind forgets all that was handed out since. */
 struct arena_mark {

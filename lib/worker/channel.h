@@ -133,4 +133,15 @@ bool channel_settle(struct channel *channel);
 bool channel_load(struct channel *channel);
 bool channel_wants_settle(const struct channel *channel);
 
+/* What results come to in a call. */
+struct results_size {
+    size_t bytes;
+    uint32_t operations;
+};
+void results_add(struct results_size *size, const struct token *token);
+/* What else is executed would only stand in memory: a call takes no more. */
+bool results_are_full(const struct results_size *size);
+/* Of those that are not sent, as far as one call goes. */
+void channel_results(const struct channel *channel, struct results_size *size);
+
 #endif

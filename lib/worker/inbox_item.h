@@ -46,6 +46,7 @@ struct inbox {
     struct worker *worker;
     struct item *items;
     unsigned count;
+    uint32_t starts; /* calls under way */
 
     bool reading;          /* a read is under way */
     uint32_t asked;        /* entries that it may bring */

@@ -109,11 +109,16 @@ static bool execute_ready(struct worker *worker)
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         const uint32_t at = worker->next_execute % worker->channel_count;
         struct channel *channel = &worker->channels[at];
-        while (channel->state == CHANNEL_OPEN && channel->ready.count > 0) {
+        struct results_size size;
+        channel_results(channel, &size);
+        while (channel->state == CHANNEL_OPEN && channel->ready.count > 0 &&
+               !results_are_full(&size)) {
             if (now_us >= until_us)
                 return true;
             const int64_t began_us = now_us;
             execute_one(worker, channel, token_list_pop(&channel->ready));
+            if (channel->results.tail)
+                results_add(&size, channel->results.tail);
             now_us = worker_mono_us(worker);
             channel->work_us += now_us - began_us;
         }

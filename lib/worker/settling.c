@@ -6,7 +6,7 @@
 #include "worker/submit.h"
 
 enum {
-    CALL_SOFT_BYTES = 4 << 20,    /* results of one call, unless one alone is larger */
+    CALL_SOFT_BYTES = 1 << 20,    /* results of one call, unless one alone is larger */
     COMMAND_KEEP_BYTES = 4 << 20, /* a command's memory that is worth keeping */
     LOAD_ARENA_BYTES = 64 << 20,
     /* Of a batch. Longer work is shared: what follows from it goes through the queue, where others look. */
@@ -28,25 +28,46 @@ bool channel_wants_settle(const struct channel *channel)
     if (channel->adopt_count && !worker->draining)
         return true;
     /* A batch is executed before it is submitted, but what is to run alone waits for all results. */
-    if (channel->results.count)
-        return channel->ready.count == 0 || worker->suspects || worker->solo;
+    if (channel->results.count) {
+        struct results_size size;
+        channel_results(channel, &size);
+        return channel->ready.count == 0 || worker->suspects || worker->solo ||
+               results_are_full(&size);
+    }
     return (channel->hot || channel->wants_poll) && channel->ready.count == 0 &&
            claims_wanted(channel) > 0;
 }
 
 /* --- the call --- */
 
+void results_add(struct results_size *size, const struct token *token)
+{
+    size->bytes += submit_bytes(token);
+    size->operations += submit_operations(token);
+}
+
+bool results_are_full(const struct results_size *size)
+{
+    return size->bytes > CALL_SOFT_BYTES || size->operations > SETTLE_BUDGET;
+}
+
+void channel_results(const struct channel *channel, struct results_size *size)
+{
+    *size = (struct results_size){0};
+    for (const struct token *token = channel->results.head; token && !results_are_full(size);
+         token = token->next)
+        results_add(size, token);
+}
+
 static uint32_t count_to_send(const struct channel *channel)
 {
+    struct results_size size = {0};
     uint32_t count = 0;
-    uint32_t operations = 0;
-    size_t bytes = 0;
     if (channel->single)
         return channel->results.count ? 1 : 0;
     for (const struct token *token = channel->results.head; token; token = token->next) {
-        bytes += submit_bytes(token);
-        operations += submit_operations(token);
-        if (count > 0 && (bytes > CALL_SOFT_BYTES || operations > SETTLE_BUDGET))
+        results_add(&size, token);
+        if (count > 0 && results_are_full(&size))
             break;
         count++;
     }

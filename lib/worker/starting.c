@@ -17,6 +17,7 @@ enum {
     RUNS_MOST = 32,                      /* of a call */
     OPERATIONS_MOST = SETTLE_BUDGET / 2, /* of a call: one run more still fits */
     BYTES_MOST = 1 << 20,                /* of a call, unless one run alone is larger */
+    CALLS_MOST = 4,                      /* under way: others' calls stand behind them */
     TURN_US = 4000,                      /* for executing: what is left waits for the next turn */
 };
 
@@ -208,6 +209,7 @@ static void on_started(void *context, const redisReply *reply)
     int64_t redis_us;
     uint32_t at = 0;
     const enum call_status status = call_status(reply, &redis_us, &err);
+    first->inbox->starts--;
     if (status == CALL_OK)
         worker_note_time(worker, redis_us);
     for (struct item *item = first, *next; item; item = next, at++) {
@@ -251,6 +253,7 @@ static void make_call(struct starting *s)
     }
     fits = fits && command_ok(&worker->command);
     const bool sent = fits && worker_send(worker, on_started, s->items[0]);
+    s->items[0]->inbox->starts += sent;
     for (uint32_t i = 0; i < s->count; i++) {
         struct item *item = s->items[i];
         item->under_way = sent;
@@ -288,10 +291,12 @@ void starting_send(struct inbox *inbox)
         struct starting s = {.worker = worker, .count = 0};
         if (!first->graph)
             continue;
-        if (worker_mono_us(worker) > until_us) {
+        const bool is_late = worker_mono_us(worker) > until_us;
+        if (is_late || inbox->starts == CALLS_MOST) { /* an answer goes on with it */
             graph_release(first->graph);
             first->graph = NULL;
-            worker_wake(worker);
+            if (is_late)
+                worker_wake(worker);
             continue;
         }
         s.channel = &worker->channels[first->partition];

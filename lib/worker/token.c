@@ -2,7 +2,7 @@
 #include "protocol/redis.h"
 #include <stdlib.h>
 
-enum { POOL_TOKENS = 256, POOLED_ARENA_BYTES = 64 << 10 };
+enum { POOL_BYTES = 2 << 20, POOLED_ARENA_BYTES = 64 << 10 };
 
 void token_list_push(struct token_list *list, struct token *token)
 {
@@ -106,9 +106,11 @@ static void copy_values(struct token *token, const struct claim *claim)
 
 struct token *token_new(struct token_pool *pool, const struct claim *claim)
 {
-    struct token *token = token_list_pop(&pool->free);
+    struct token *token = pool->free;
     struct arena arena;
     if (token) {
+        pool->free = token->next;
+        pool->bytes -= arena_room(&token->arena);
         arena = token->arena;
     } else {
         token = malloc(sizeof(*token));
@@ -159,9 +161,11 @@ void token_free(struct token_pool *pool, struct token *token)
         return;
     graph_release(token->graph);
     token->graph = NULL;
-    if (pool->free.count < POOL_TOKENS && token->arena.used_bytes <= POOLED_ARENA_BYTES) {
+    if (pool->bytes < POOL_BYTES && token->arena.used_bytes <= POOLED_ARENA_BYTES) {
         arena_reset(&token->arena);
-        token_list_push(&pool->free, token);
+        pool->bytes += arena_room(&token->arena);
+        token->next = pool->free;
+        pool->free = token;
         return;
     }
     arena_free(&token->arena);
@@ -176,8 +180,9 @@ void token_list_free(struct token_pool *pool, struct token_list *list)
 
 void token_pool_free(struct token_pool *pool)
 {
-    for (struct token *token = token_list_pop(&pool->free); token;
-         token = token_list_pop(&pool->free)) {
+    while (pool->free) {
+        struct token *token = pool->free;
+        pool->free = token->next;
         arena_free(&token->arena);
         free(token);
     }

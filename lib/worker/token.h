@@ -102,9 +102,10 @@ void token_list_remove(struct token_list *list, struct token *token);
 /* The token of that entry, or NULL. */
 struct token *token_list_find(const struct token_list *list, uint32_t queue, struct slice entry_id);
 
-/* Finished tokens whose small arenas are used again. */
+/* Finished tokens whose small arenas are used again, the last one first. */
 struct token_pool {
-    struct token_list free;
+    struct token *free;
+    size_t bytes; /* of their arenas */
 };
 
 /* A copy of the claim. NULL without memory. */

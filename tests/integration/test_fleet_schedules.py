@@ -23,6 +23,7 @@ FLOWS = 32  # of each process
 PROCESSES = 2
 # Of as many schedules as CI plays, each of these occurs. One that did not is nothing shown.
 MUST = """settled ok,settled stale,settled gone,settled load,
+failures refused: held,failures refused: gone,pauses before a failure,
 hello gave tokens back,reclaim took tokens over,start started,start executed,start exists,start ended,starts of several runs,joins fired,joins skipped,
 continuations resumed,attempts that failed and were retried,records of delays,cancels that took effect,
 stretch ok,stretch load,stretch to operation b,stretch to operation d,stretch to operation e,

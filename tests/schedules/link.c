@@ -88,6 +88,12 @@ int link_send(struct link *link, const struct command *command, int64_t timeout_
         link->first = request;
     link->last = request;
     link->waiting++;
+    /* Only a holder's failure counts: many come from those who were overtaken. */
+    if (wire_fails(request) && chance_of(25)) {
+        happened("pauses before a failure");
+        link->owner->paused_until_us =
+            clock_now_us() + (1 + chance_below(2)) * WORKER_LEASE_MS * INT64_C(1000);
+    }
     return 0;
 }
 

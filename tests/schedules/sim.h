@@ -140,6 +140,8 @@ void asked_free(struct asked *request);
 /* Makes the call now; a blocking read does not block and may answer nil. Checks the invariants behind a
  * script. Owned. */
 redisReply *wire_call(struct asked *request);
+/* Whether it settles a token as failed. */
+bool wire_fails(const struct asked *request);
 /* Ordinary commands that do not block, in one round trip. */
 void wire_calls(struct asked *const *asked, uint32_t count, redisReply **replies);
 redisReply *wire_words(const char *format, ...);

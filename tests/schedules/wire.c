@@ -111,25 +111,61 @@ static uint32_t bars(const char *text, size_t len)
     return found;
 }
 
+/* How many tokens a settle call is about; *at: the first of them. */
+static long settled_tokens(const struct argv *argv, int *at)
+{
+    *at = ARGS_BEFORE + 5;
+    *at += 1 + (int)number_at(argv, *at);     /* queues */
+    *at += 1 + 2 * (int)number_at(argv, *at); /* adopted */
+    return number_at(argv, (*at)++);
+}
+
+/* Of the token at `at`. */
+static long count_operations(const struct argv *argv, int at, long *steps)
+{
+    const char *counts = argv->words[at + TOKEN_ARGS - 1];
+    const char *comma = memchr(counts, ',', argv->lens[at + TOKEN_ARGS - 1]);
+    *steps = comma ? strtol(comma + 1, NULL, 10) : 0;
+    return strtol(counts, NULL, 10);
+}
+
+/* A failure's identity has the generation. */
+static bool is_failure(const struct argv *argv, int at)
+{
+    return bars(argv->words[at + 3], argv->lens[at + 3]) == 4;
+}
+
+bool wire_fails(const struct asked *request)
+{
+    bool found = false;
+    int at;
+    if (!request->command.is_script || request->command.script != SCRIPT_SETTLE)
+        return false;
+    struct argv argv = argv_of(&request->command);
+    for (long tokens = settled_tokens(&argv, &at); tokens > 0; tokens--) {
+        long steps;
+        const long operations = count_operations(&argv, at, &steps);
+        found = found || is_failure(&argv, at);
+        at += TOKEN_ARGS + 3 * (int)(operations + steps);
+    }
+    argv_free(&argv);
+    return found;
+}
+
 static void learn_settle(const struct argv *argv, const redisReply *reply)
 {
-    int at = ARGS_BEFORE + 5;
-    at += 1 + (int)number_at(argv, at);     /* queues */
-    at += 1 + 2 * (int)number_at(argv, at); /* adopted */
-    const long tokens = number_at(argv, at++);
+    int at;
+    const long tokens = settled_tokens(argv, &at);
     const redisReply *results = reply->element[2];
     for (long i = 0; i < tokens; i++) {
         const char *result = results->element[i]->str;
-        const char *counts = argv->words[at + TOKEN_ARGS - 1];
-        const char *comma = memchr(counts, ',', argv->lens[at + TOKEN_ARGS - 1]);
-        const long operations = strtol(counts, NULL, 10);
-        const long steps = comma ? strtol(comma + 1, NULL, 10) : 0;
+        long steps;
+        const long operations = count_operations(argv, at, &steps);
         const bool is_ok = strcmp(result, "ok") == 0;
         happened("settled %s", result);
         if (steps > 0)
             happened("stretch %s", result);
-        /* A failure's identity has the generation. */
-        if (bars(argv->words[at + 3], argv->lens[at + 3]) == 4 && !is_ok)
+        if (is_failure(argv, at) && !is_ok)
             happened("failures refused: %s", result);
         for (long k = 0; k < operations && is_ok; k++) {
             const char kind = argv->words[at + TOKEN_ARGS + 3 * k][0];
