@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Longer than statement_timeout: Postgres shall be the one who says so. */
-enum { ANSWER_TIMEOUT_MS = 35000, TEXT_OID = 25, BINARY = 1 };
+enum { ANSWER_TIMEOUT_MS = 35000, TEXT_OID = 25, BINARY = 1, COPY_PIECE = 64 << 10 };
 
 /* --- parameters --- */
 
@@ -256,15 +256,18 @@ int store_copy_put(struct store *store, struct slice data, struct err *err)
     const int64_t deadline = answer_deadline();
     if (!store->conn)
         return err_set(err, ERR_UNREACHABLE, "the connection to Postgres was lost");
-    for (;;) {
-        int put = PQputCopyData(store->conn, data.ptr, (int)data.len);
-        if (put > 0)
-            return 0;
+    for (size_t at = 0; at < data.len;) {
+        /* Piece by piece: libpq's buffer, which never shrinks, would hold all of it. */
+        const size_t rest = data.len - at, piece = rest < COPY_PIECE ? rest : COPY_PIECE;
+        const int put = PQputCopyData(store->conn, data.ptr + at, (int)piece);
         if (put < 0)
             return lost(store, err);
+        if (put > 0)
+            at += piece;
         if (flush(store, deadline, err) != 0)
             return -1;
     }
+    return 0;
 }
 
 int store_copy_end(struct store *store, struct err *err)
