@@ -31,7 +31,7 @@
 /* id, text, alias or NULL, built */
 #define NODE_TYPES(X)                                                                              \
     X(FUNCTION, "function", "task", true)                                                          \
-    X(HTTP, "http", NULL, false)                                                                   \
+    X(HTTP, "http", NULL, true)                                                                    \
     X(EXEC, "exec", NULL, false)                                                                   \
     X(TRANSFORM, "transform", NULL, true)                                                          \
     X(FILTER, "filter", NULL, true)                                                                \
@@ -116,6 +116,31 @@ enum graph_strategy {
         STRATEGY_NONE, /* an expression */
 };
 const char *aggregate_strategy_name(enum graph_strategy strategy);
+
+/* config of an http node: id, name. Each part is a binding, evaluated for every attempt. */
+#define GRAPH_HTTP_PARTS(X)                                                                        \
+    X(METHOD, "method")                                                                            \
+    X(URL, "url")                                                                                  \
+    X(QUERY, "query")                                                                              \
+    X(HEADERS, "headers")                                                                          \
+    X(BODY, "body")                                                                                \
+    X(BODY_TYPE, "body_type")                                                                      \
+    X(EXPECT, "expect")                                                                            \
+    X(RETRY_ON, "retry_on")                                                                        \
+    X(MAX_RETRY_AFTER_MS, "max_retry_after_ms")                                                    \
+    X(CONNECT_MS, "connect_ms")                                                                    \
+    X(FIRST_BYTE_MS, "first_byte_ms")                                                              \
+    X(MAX_REDIRECTS, "max_redirects")                                                              \
+    X(RESPONSE, "response")                                                                        \
+    X(SIGNATURE, "signature")
+
+enum graph_http_part {
+#define X(id, name) HTTP_PART_##id,
+    GRAPH_HTTP_PARTS(X)
+#undef X
+        HTTP_PART_COUNT,
+};
+const char *http_part_name(enum graph_http_part part);
 
 /* A compiled expression and what it reads; or a condition in jq or a schema, which read the output
  * (`when`: the input) alone. */
@@ -269,7 +294,9 @@ struct graph_node {
     enum graph_transformation transformation; /* TRANSFORM */
     enum graph_strategy strategy;             /* AGGREGATE */
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
-    struct slice queue;                       /* "default" */
+    const struct binding *const
+        *http;          /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
+    struct slice queue; /* "default" */
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 

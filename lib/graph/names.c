@@ -140,6 +140,25 @@ static int keep_jq(struct compiler *c, struct json_ref string, const struct path
     return 0;
 }
 
+/* What an http node sends. */
+static int http_names(struct scope *scope, struct json_ref values, struct graph_node *node,
+                      const struct path *config)
+{
+    const struct binding **parts =
+        arena_array(scope->c->arena, HTTP_PART_COUNT, sizeof(const struct binding *));
+    if (!parts)
+        return -1;
+    for (int i = 0; i < HTTP_PART_COUNT; i++) {
+        const struct slice name = slice_str(http_part_name((enum graph_http_part)i));
+        struct json_ref value = json_member(values, name);
+        struct path place = path_key(config, name);
+        if (json_present(value) && binding_compile(scope, value, &place, &parts[i]) != 0)
+            return -1;
+    }
+    node->http = parts;
+    return 0;
+}
+
 static int config_names(struct scope *scope, const struct node_draft *draft,
                         struct graph_node *node, const struct path *place)
 {
@@ -159,6 +178,8 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     struct path delay = path_key(&config, node->delay_until ? SLICE("until") : SLICE("ms"));
     if (json_present(draft->delay) &&
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
+        return -1;
+    if (json_present(draft->http) && http_names(scope, draft->http, node, &config) != 0)
         return -1;
     if (json_present(draft->items) &&
         binding_compile(scope, draft->items, &items, &node->items) != 0)
