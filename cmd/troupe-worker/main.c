@@ -77,6 +77,45 @@ static const struct setting table[] = {
      .max = 256 << 20,
      .value_name = "SIZE",
      .help = "memory that it may use"},
+    {.name = "async-concurrency",
+     .kind = SETTING_INT,
+     .default_text = "1000",
+     .min = 1,
+     .max = 65536,
+     .value_name = "N",
+     .help = "executions under way that wait for others, like http calls"},
+    {.name = "http-calls",
+     .kind = SETTING_INT,
+     .default_text = "1000",
+     .min = 1,
+     .max = 65536,
+     .value_name = "N",
+     .help = "http calls at once; more wait"},
+    {.name = "http-allow",
+     .kind = SETTING_STRING,
+     .value_name = "CIDR,...",
+     .help = "addresses that http nodes may reach although they are not public"},
+    {.name = "http-deny",
+     .kind = SETTING_STRING,
+     .value_name = "CIDR,...",
+     .help = "addresses that they may not reach"},
+    {.name = "http-proxy",
+     .kind = SETTING_STRING,
+     .value_name = "URL",
+     .help = "proxy of all http nodes",
+     .secret = true},
+    {.name = "http-ca",
+     .kind = SETTING_STRING,
+     .value_name = "FILE",
+     .help = "CA certificates (PEM) in place of the system's"},
+    {.name = "http-cert",
+     .kind = SETTING_STRING,
+     .value_name = "FILE",
+     .help = "client certificate (PEM)"},
+    {.name = "http-key",
+     .kind = SETTING_STRING,
+     .value_name = "FILE",
+     .help = "its key (default: in http-cert)"},
     {.name = "log-level",
      .kind = SETTING_STRING,
      .default_text = "info",
@@ -185,6 +224,21 @@ static int catch_signals(struct program *program, struct err *err)
 
 /* --- life --- */
 
+static struct http_settings http_settings(const struct settings *s)
+{
+    return (struct http_settings){
+        .max_calls = (uint32_t)settings_number(s, "http-calls"),
+        .max_body_bytes = (size_t)settings_number(s, "max-value"),
+        .user_agent = "troupe/" TROUPE_VERSION,
+        .allow = settings_string(s, "http-allow"),
+        .deny = settings_string(s, "http-deny"),
+        .proxy = settings_string(s, "http-proxy"),
+        .tls = {.ca_file = settings_string(s, "http-ca"),
+                .cert_file = settings_string(s, "http-cert"),
+                .key_file = settings_string(s, "http-key")},
+    };
+}
+
 static int start(struct program *program, struct err *err)
 {
     const struct settings *s = &program->settings;
@@ -193,6 +247,8 @@ static int start(struct program *program, struct err *err)
         .name = settings_string(s, "name"),
         .batch = (uint32_t)settings_number(s, "batch"),
         .concurrency = (uint32_t)settings_number(s, "concurrency"),
+        .async_concurrency = (uint32_t)settings_number(s, "async-concurrency"),
+        .http = http_settings(s),
         .lease_ms = settings_number(s, "lease"),
         .drain_timeout_ms = settings_number(s, "drain-timeout"),
         .max_value_bytes = (size_t)settings_number(s, "max-value"),

@@ -154,6 +154,7 @@ void token_free(struct token_pool *pool, struct token *token)
 {
     if (!token)
         return;
+    invariant(!token->job, "a token is freed whose execution is under way");
     graph_release(token->graph);
     token->graph = NULL;
     if (pool->free.count < POOL_TOKENS && token->arena.used_bytes <= POOLED_ARENA_BYTES) {
