@@ -1,4 +1,6 @@
+/* http_node: from config to a request. */
 #include "exec/http_node.h"
+#include "base/utf8.h"
 #include "http/identity.h"
 #include "http/signature.h"
 #include <stdio.h>
@@ -222,6 +224,7 @@ static int sign(struct reading *reading, struct http_pair *headers)
 
 static int read_headers(struct reading *reading)
 {
+    static const char key_name[] = "Idempotency-Key";
     const struct exec_task *task = reading->task;
     struct http_request *request = &reading->node->request;
     struct http_pair *headers;
@@ -234,7 +237,9 @@ static int read_headers(struct reading *reading)
         return err_set(&reading->err, ERR_INTERNAL, "the run's id is no UUID");
     http_idempotency_key(&run, task->node->id, task->scope, key);
     http_traceparent(&run, task->node->id, task->scope, task->attempt, trace);
-    if (add_header(reading, headers, "idempotency-key", "Idempotency-Key", slice_str(key)) != 0 ||
+    if (!has_header(request, "idempotency-key"))
+        reading->node->key_name = key_name;
+    if (add_header(reading, headers, "idempotency-key", key_name, slice_str(key)) != 0 ||
         add_header(reading, headers, "traceparent", "traceparent", slice_str(trace)) != 0)
         return -1;
     return sign(reading, headers);
@@ -245,12 +250,16 @@ static int read_headers(struct reading *reading)
 static int read_method(struct reading *reading)
 {
     static const char *const repeatable[] = {"get", "head", "options", "put", "delete", NULL};
+    static const char *const listing[] = {"get", NULL};
     struct http_request *request = &reading->node->request;
     if (read_string(reading, HTTP_PART_METHOD, &request->method) != 0)
         return -1;
     if (!request->method.ptr)
         request->method = request->body.ptr ? SLICE("POST") : SLICE("GET");
     reading->node->repeatable = is_any_of(request->method, repeatable);
+    if (reading->task->node->pages && !is_any_of(request->method, listing))
+        return err_set(&reading->err, ERR_INVALID, "pages are read by GET, not by %.*s",
+                       SLICE_ARG(utf8_cut(request->method, 40)));
     request->may_resend = true; /* they all have an Idempotency-Key */
     return 0;
 }

@@ -191,6 +191,7 @@ struct scope {
     enum site site;
     enum site_input input;
     uint32_t node;                /* whose config or condition; NO_NODE: of none */
+    bool of_page;                 /* `output` is a page of an http node's answer */
     bool of_filter, of_aggregate; /* the names value and index, or inputs, exist */
     bool names_input, names_context, names_run;
 };

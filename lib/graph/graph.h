@@ -170,6 +170,13 @@ MUSTCHECK int graph_expr_write(const struct graph_expr *expr, struct graph_value
 MUSTCHECK int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                                struct arena *arena, bool *holds, struct graph_failure *failure);
 
+/* config.pages of an http node: a listing that is read page by page. `output` is the page. */
+struct graph_http_pages {
+    const struct graph_expr *items; /* a list; NULL: the body is one */
+    const struct graph_expr *next;  /* the URL of the next page or null; NULL: the Link header's */
+    uint32_t max;
+};
+
 /* What leads from one node to another, as written: an edge, or a field that implies one. */
 enum route_kind {
     ROUTE_EDGE,      /* edges[] */
@@ -295,8 +302,9 @@ struct graph_node {
     enum graph_strategy strategy;             /* AGGREGATE */
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
     const struct binding *const
-        *http;          /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
-    struct slice queue; /* "default" */
+        *http; /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
+    const struct graph_http_pages *pages;              /* HTTP: or NULL */
+    struct slice queue;                                /* "default" */
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 

@@ -214,7 +214,7 @@ static void leave_unsaid(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[i];
-        if (worker->hurried || !channel->results.count)
+        if (worker->hurried || (!channel->results.count && !channel->running.count))
             channel->state = CHANNEL_LEFT;
     }
 }

@@ -333,3 +333,66 @@ def test_what_follows_a_call_is_executed_with_it(fleet, stub):
     assert [e.node for e in executions] == ["0", "1", "2"]
     assert executions[-1].output["body"] == {"path": "/v2"}
     fleet.check([run])
+
+
+def listing(stub, pages, **headers):
+    """Five pages of two items, linked by headers."""
+    def page(request):
+        n = int(request.query.get("n", 1))
+        more = {"Link": '<%s?n=%d>; rel="next"' % (pages, n + 1)} if n < 5 else {}
+        return 200, {**more, **headers}, [n * 10, n * 10 + 1]
+    return page
+
+
+def test_pages_by_link_header(fleet, stub):
+    stub.routes["/list"] = listing(stub, "/list")
+    (execution,) = one(fleet, {"url": stub.url("/list"), "pages": {}})
+    assert execution.output["body"] == [10, 11, 20, 21, 30, 31, 40, 41, 50, 51]
+    assert execution.output["pages"] == 5 and execution.output["next"] is None
+    assert len({r.headers["idempotency-key"] for r in stub.requests}) == 5
+    (execution,) = one(fleet, {"url": stub.url("/list"), "pages": {"max": 2}})
+    assert execution.output["body"] == [10, 11, 20, 21]
+    assert execution.output["next"] == stub.url("/list?n=3")
+
+
+def test_pages_by_expressions(fleet, stub):
+    def page(request):
+        n = int(request.query.get("after", 0))
+        return 200, {}, {"data": {"items": [n]}, "cursor": n + 1 if n < 3 else None}
+    stub.routes["/list"] = page
+    config = {"url": stub.url("/list"), "pages": {
+        "items": "output.body.data.items",
+        "next": "output.body.cursor == null ? null : dyn('/list?after=' + string(output.body.cursor))"}}
+    (execution,) = one(fleet, config)
+    assert execution.output["body"] == [0, 1, 2, 3]
+    (execution,) = one(fleet, {**config, "pages": {"items": "output.body"}}, status="f")
+    assert execution.error["code"] == "type" and "must be a list" in execution.error["message"]
+
+
+def test_pages_stay_at_their_origin(fleet, stub):
+    inner = Stub()
+    try:
+        stub.routes["/list"] = listing(stub, inner.url("/list"))
+        (execution,) = one(fleet, {"url": stub.url("/list"), "pages": {}}, status="f")
+        assert execution.error["code"] == "rejected" and not inner.requests
+    finally:
+        inner.close()
+
+
+# --- with a supervisor, a record and the command line ---
+
+
+def test_run_watch_shows_a_call_and_cancel_ends_it(stack, stub):
+    stack.migrate()
+    stack.start_supervisor()
+    stack.start_worker("--http-allow", "127.0.0.1")
+    stack.deploy(flow("held", {"url": stub.url("/hold")}))
+    run = stack.troupe("run", "held", "--detach", status=0).stdout.split()[0]
+    stack.wait_until(lambda: stub.requests, 20, "the call")
+    stack.troupe("cancel", run, status=0)
+    cancelled = time.monotonic()
+    stack.wait_until(lambda: stub.requests[0].closed, 10, "the connection's end")
+    assert stub.requests[0].closed - cancelled < 2
+    stack.wait_until(lambda: stack.show(run)["status"] == "cancelled", 20, "the record")
+    watched = stack.troupe("run", stack.write(flow("once", {"url": stub.url("/v")})), "--watch", status=0)
+    assert "call" in watched.stdout and "completed" in watched.stdout
