@@ -235,8 +235,9 @@ static int read_headers(struct reading *reading)
     request->headers = headers;
     if (!uuid_parse(task->run_id, &run))
         return err_set(&reading->err, ERR_INTERNAL, "the run's id is no UUID");
-    http_idempotency_key(&run, task->node->id, task->scope, key);
-    http_traceparent(&run, task->node->id, task->scope, task->attempt, trace);
+    if (!http_idempotency_key(&run, task->node->id, task->scope, key) ||
+        !http_traceparent(&run, task->node->id, task->scope, task->attempt, trace))
+        return err_set(&reading->err, ERR_LIMIT, "out of memory");
     if (!has_header(request, "idempotency-key"))
         reading->node->key_name = key_name;
     if (add_header(reading, headers, "idempotency-key", key_name, slice_str(key)) != 0 ||

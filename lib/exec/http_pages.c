@@ -141,8 +141,9 @@ int http_pages_turn(struct exec_task *task, struct slice next)
         return exec_failed(task, "too_large", "http: out of memory for a page");
     const int len = snprintf(scope, task->scope.len + SCOPE_EXTRA, "%.*s#%u",
                              SLICE_ARG(task->scope), job->pages + 1);
-    http_idempotency_key(&run, task->node->id, slice_of(scope, (size_t)len), key);
-    const struct slice kept = arena_copy(task->arena, slice_str(key));
+    const bool named =
+        http_idempotency_key(&run, task->node->id, slice_of(scope, (size_t)len), key);
+    const struct slice kept = named ? arena_copy(task->arena, slice_str(key)) : SLICE_NONE;
     if (!kept.ptr)
         return exec_failed(task, "too_large", "http: out of memory for a page");
     memcpy(headers, request->headers, request->header_count * sizeof(*headers));
