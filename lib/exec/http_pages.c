@@ -27,16 +27,17 @@ static int take_items(struct exec_task *task)
     struct http_job *job = task->job;
     const struct graph_expr *expr = task->node->pages->items;
     struct graph_text value;
-    struct json_ref items;
+    struct json_ref items = JSON_NONE;
     if (expr && evaluate(task, expr, &value, &items) != 0)
         return -1;
     if (!expr && graph_text_ref(&task->values->output, task->arena, &items) != 0)
         return exec_failed(task, "too_large", "http: out of memory for a page");
     if (!expr)
         items = json_member(items, SLICE("body"));
-    if (json_type(items) != JSON_ARRAY)
+    if (!json_present(items) || json_type(items) != JSON_ARRAY)
         return exec_failed(task, "type", "page %u: %s must be a list, not %s", job->pages,
-                           expr ? expr->path : "its body", json_type_name(json_type(items)));
+                           expr ? expr->path : "its body",
+                           json_present(items) ? json_type_name(json_type(items)) : "nothing");
     struct json_iter it = json_iter(items);
     while (json_next(&it)) {
         if (job->items.len > 0)
@@ -55,7 +56,7 @@ static int find_next(struct exec_task *task, const struct http_result *result, s
 {
     const struct graph_expr *expr = task->node->pages->next;
     struct graph_text value;
-    struct json_ref ref;
+    struct json_ref ref = JSON_NONE;
     if (!expr) {
         const struct slice link = http_headers_get(&result->headers, "link");
         *next = link.ptr ? http_link_next(link) : SLICE_NONE;
@@ -63,7 +64,7 @@ static int find_next(struct exec_task *task, const struct http_result *result, s
     }
     if (evaluate(task, expr, &value, &ref) != 0)
         return -1;
-    if (json_type(ref) == JSON_NULL)
+    if (!json_present(ref) || json_type(ref) == JSON_NULL)
         return 0;
     if (json_type(ref) != JSON_STRING)
         return exec_failed(task, "type", "%s must be a text or null, not %s", expr->path,

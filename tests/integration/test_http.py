@@ -379,6 +379,47 @@ def test_pages_stay_at_their_origin(fleet, stub):
         inner.close()
 
 
+# --- many calls, and workers that come and go ---
+
+
+def slow_calls(fleet, stub, count, ms):
+    fleet.publish(flow("slow", {"url": stub.url("/slow"), "method": "POST", "query": {"ms": ms}}))
+    return [fleet.request("slow", i) for i in range(count)]
+
+
+def test_a_rolling_restart_repeats_no_call(fleet, stub):
+    fleet.open()
+    workers = [fleet.worker("--http-allow", "127.0.0.1") for _ in range(3)]
+    runs = slow_calls(fleet, stub, 300, 400)
+    for worker in workers:
+        seen = len(stub.requests)
+        wait_until(lambda: len(stub.requests) > seen or len(stub.requests) == 300, 10, "more calls")
+        fleet.worker("--http-allow", "127.0.0.1")
+        worker.terminate()
+    for run in runs:
+        fleet.wait_for(run)
+    fleet.check(runs)
+    assert len(stub.requests) == 300
+
+
+def test_kills_repeat_calls_with_their_keys_and_nothing_else(fleet, stub):
+    fleet.open()
+    workers = [fleet.worker("--http-allow", "127.0.0.1", "--async-concurrency", "60") for _ in range(3)]
+    runs = slow_calls(fleet, stub, 300, 300)
+    for worker in workers:
+        seen = len(stub.requests)
+        wait_until(lambda: len(stub.requests) > seen + 30 or len(stub.seen("/slow")) >= 300, 20, "more calls")
+        fleet.worker("--http-allow", "127.0.0.1", "--async-concurrency", "60")
+        worker.kill()
+    for run in runs:
+        fleet.wait_for(run, timeout_s=60)
+    fleet.check(runs)
+    keys = [r.headers["idempotency-key"] for r in stub.requests]
+    assert len(set(keys)) == 300
+    assert max(keys.count(k) for k in set(keys)) <= 4
+    assert len(keys) > 300, "no call was under way when a worker was killed"
+
+
 # --- with a supervisor, a record and the command line ---
 
 
