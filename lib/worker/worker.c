@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
+#include "worker/own.h"
 #include "worker/state.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,24 +119,12 @@ static void ask_count(struct worker *worker)
 
 /* --- events --- */
 
-/* Calls may not reach Redis, wherever its name led this time. */
-static void deny_redis(struct worker *worker)
-{
-    struct sockaddr_storage address;
-    struct http_rules *rules = http_client_rules(worker->http);
-    const struct sockaddr *peer = (const struct sockaddr *)&address;
-    if (!link_peer(worker->link, &address) || peer->sa_family == AF_UNIX)
-        return;
-    const char *why = http_rules_refuse(rules, peer);
-    if ((!why || strcmp(why, "one of our own servers") != 0) &&
-        http_rules_add_server(rules, peer) != 0)
-        log_text(LOG_WARN, "no memory to keep calls away from Redis");
-}
-
 static void on_up(void *context)
 {
     struct worker *worker = context;
-    deny_redis(worker);
+    struct sockaddr_storage peer;
+    if (link_peer(worker->link, &peer)) /* wherever its name led this time */
+        own_deny(http_client_rules(worker->http), (const struct sockaddr *)&peer);
     log_write(LOG_INFO, "connected to Redis", LOG_S("worker", worker->name));
     ask_count(worker);
     worker_wake(worker);
@@ -303,6 +292,7 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     if (!worker->http)
         return -1;
     worker->host.http = worker->http;
+    own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
         return -1;

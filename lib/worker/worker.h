@@ -30,6 +30,7 @@
 
 struct worker_options {
     const char *redis_url;
+    const char *database_url;  /* only to keep http nodes away from it; NULL: not known */
     const char *name;          /* consumer; NULL: HOST-PID-RANDOM */
     const char *const *queues; /* at least one; the first is the default of hidden tokens */
     uint32_t queue_count;

@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import signal
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -421,6 +422,16 @@ def test_kills_repeat_calls_with_their_keys_and_nothing_else(fleet, stub):
 
 
 # --- with a supervisor, a record and the command line ---
+
+
+def test_postgres_is_out_of_reach_even_when_its_address_is_allowed(stack):
+    stack.migrate()
+    stack.start_supervisor()
+    stack.start_worker("--http-allow", "127.0.0.1")
+    url = urlsplit(stack.env()["TROUPE_DATABASE_URL"])
+    run = stack.run(flow("peek", {"url": "http://127.0.0.1:%d/" % url.port}), status=1).json
+    assert run["error"]["code"] == "rejected"
+    assert "one of our own servers" in run["error"]["message"]
 
 
 def test_run_watch_shows_a_call_and_cancel_ends_it(stack, stub):
