@@ -25,6 +25,8 @@ static void metrics(const void *context, struct probes_page *page)
     probes_counter(page, "rejected_total", "Requests of the inbox that could not start.",
                    s.rejected);
     probes_gauge(page, "held_tokens", "Tokens claimed and not confirmed.", s.held);
+    probes_gauge(page, "running_tokens", "Of these, executions under way that wait for others.",
+                 s.running);
     probes_gauge(page, "connected", "1 while connected to Redis.", s.connected);
     probes_gauge(page, "draining", "1 while draining.", s.draining);
 }

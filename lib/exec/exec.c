@@ -58,6 +58,7 @@ static executor_fn *find_executor(const struct graph_node *node)
             return find_function(node->function);
         return makes_value(node) ? exec_transform : exec_pass;
     case NODE_HTTP:
+        return exec_http;
     case NODE_EXEC:
     case NODE_MAP:
     case NODE_WORKFLOW:
@@ -94,13 +95,17 @@ static int too_large(struct exec_task *task, const char *what)
 
 bool exec_is_instant(const struct graph_node *node)
 {
-    return find_executor(node) && !node->jq.ptr && node->function != FUNCTION_LOG;
+    return find_executor(node) && !node->jq.ptr && node->function != FUNCTION_LOG &&
+           !exec_is_async(node);
 }
+
+bool exec_is_async(const struct graph_node *node) { return node->type == NODE_HTTP; }
 
 int exec_run(struct exec_task *task)
 {
     executor_fn *run = find_executor(task->node);
     task->passed = SLICE_NONE;
+    task->job = NULL;
     if (!run)
         return exec_failed(task, "internal", "this worker does not know how to run type '%s'%s",
                            node_type_name(task->node->type),
@@ -112,7 +117,7 @@ int exec_run(struct exec_task *task)
         return too_large(task, "the output");
     if (rc != 0)
         return -1;
-    if (task->wait_until_us > 0)
+    if (task->wait_until_us > 0 || task->job)
         return 0;
     if (task->passed.ptr ? task->passed.len > task->max_value_bytes : task->output->len == 0)
         return task->passed.ptr ? too_large(task, "the output")

@@ -2,8 +2,15 @@
  *
  * An executor turns a task into an output (JSON text) or a failure. One table maps a node's type (and
  * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
- * borrows them for the call. Executors here compute and return at once; none may block the loop,
- * but programs in jq may take exec_jq.wall_ms.
+ * borrows them for the call. None may block the loop, but programs in jq may take exec_jq.wall_ms.
+ *
+ * Most compute and return at once. What takes time (an http call) is asynchronous:
+ *
+ *   exec_run ──task->job set──> under way ──> task->done(task): passed, or failure
+ *                                   └──task->cancel(task)──> over, done is not called
+ *
+ * The task, its values and its arena must then stay where they are until one of the two; the output
+ * buffer is borrowed for exec_run only. done is never called inside exec_run.
  */
 #ifndef TROUPE_EXEC_EXEC_H
 #define TROUPE_EXEC_EXEC_H
@@ -12,6 +19,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "graph/graph.h"
+#include "http/client.h"
 #include "jq/jq.h"
 #include <stdint.h>
 
@@ -27,13 +35,26 @@ struct exec_jq {
     int64_t wall_us;
 };
 
+/* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`. */
+struct exec_host {
+    struct http_client *http;
+};
+
+/* What is known of a failed attempt besides its code. */
+struct exec_verdict {
+    bool final;             /* the same again would fail the same way: no other attempt */
+    bool unknown;           /* it may have had its effect outside */
+    int64_t retry_after_ms; /* no other attempt before that; 0: whatever the node's retry says */
+};
+
 /* Largest output: settings value `max-value` (default 16 MiB). Beyond it: `too_large`. */
 struct exec_task {
     const struct graph_node *node;
     struct graph_values *values; /* input already resolved (config.input applied) */
     struct arena *arena;
-    struct slice run_id; /* for logs */
+    struct slice run_id, scope;
     uint32_t attempt;
+    bool taken_over; /* somebody had this attempt before and was lost: it may have had its effect */
     int64_t started_us; /* of this attempt, by Redis' clock; a wait does not begin anew */
     int64_t now_us;
     size_t max_value_bytes;
@@ -42,14 +63,24 @@ struct exec_task {
     struct slice passed;   /* instead of output: text passed on as it is (no copy) */
     int64_t wait_until_us; /* set: nothing to do before that; run it again then */
     struct graph_failure failure;
+    struct exec_verdict verdict; /* with a failure, and behind cancel */
+
+    /* Asynchronous executions. */
+    const struct exec_host *host;
+    void *job;                              /* the executor's; NULL: none is under way */
+    void (*cancel)(struct exec_task *task); /* the executor's: ends the job */
+    void (*done)(struct exec_task *task);   /* whose task it is: job is NULL again */
 };
 
-/* 0, with output, passed or wait_until_us set; or -1 with failure set. */
+/* 0, with output, passed, wait_until_us or job set; or -1 with failure set. */
 MUSTCHECK int exec_run(struct exec_task *task);
 
 /* Whether it computes and returns at once, with no effect outside: it may be done again, or for a run that turns out
  * to be there already, and nobody can tell. */
 bool exec_is_instant(const struct graph_node *node);
+
+/* Whether exec_run may leave a job under way. */
+bool exec_is_async(const struct graph_node *node);
 
 /* The execution's input: config.input evaluated, or `natural` (what the edges brought). Sets
  * values->input. -1 with failure (`binding`). */

@@ -34,6 +34,7 @@ struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
     struct json_ref input, expression, template, jq, delay, items;
+    struct json_ref http;                                         /* the whole config */
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
@@ -190,6 +191,7 @@ struct scope {
     enum site site;
     enum site_input input;
     uint32_t node;                /* whose config or condition; NO_NODE: of none */
+    bool of_page;                 /* `output` is a page of an http node's answer */
     bool of_filter, of_aggregate; /* the names value and index, or inputs, exist */
     bool names_input, names_context, names_run;
 };

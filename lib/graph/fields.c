@@ -181,6 +181,16 @@ const char *transformation_name(enum graph_transformation transformation)
     return names[transformation];
 }
 
+const char *http_part_name(enum graph_http_part part)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        GRAPH_HTTP_PARTS(X)
+#undef X
+            ""};
+    return names[part];
+}
+
 const char *aggregate_strategy_name(enum graph_strategy strategy)
 {
     static const char *const names[] = {

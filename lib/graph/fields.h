@@ -58,6 +58,8 @@ enum choice_set {
     CHOICES_TRANSFORMATION,
     CHOICES_STRATEGY,
     CHOICES_ITEM_ERROR,
+    CHOICES_BODY_TYPE,
+    CHOICES_RESPONSE,
 };
 
 struct field {

@@ -31,7 +31,7 @@
 /* id, text, alias or NULL, built */
 #define NODE_TYPES(X)                                                                              \
     X(FUNCTION, "function", "task", true)                                                          \
-    X(HTTP, "http", NULL, false)                                                                   \
+    X(HTTP, "http", NULL, true)                                                                    \
     X(EXEC, "exec", NULL, false)                                                                   \
     X(TRANSFORM, "transform", NULL, true)                                                          \
     X(FILTER, "filter", NULL, true)                                                                \
@@ -117,6 +117,31 @@ enum graph_strategy {
 };
 const char *aggregate_strategy_name(enum graph_strategy strategy);
 
+/* config of an http node: id, name. Each part is a binding, evaluated for every attempt. */
+#define GRAPH_HTTP_PARTS(X)                                                                        \
+    X(METHOD, "method")                                                                            \
+    X(URL, "url")                                                                                  \
+    X(QUERY, "query")                                                                              \
+    X(HEADERS, "headers")                                                                          \
+    X(BODY, "body")                                                                                \
+    X(BODY_TYPE, "body_type")                                                                      \
+    X(EXPECT, "expect")                                                                            \
+    X(RETRY_ON, "retry_on")                                                                        \
+    X(MAX_RETRY_AFTER_MS, "max_retry_after_ms")                                                    \
+    X(CONNECT_MS, "connect_ms")                                                                    \
+    X(FIRST_BYTE_MS, "first_byte_ms")                                                              \
+    X(MAX_REDIRECTS, "max_redirects")                                                              \
+    X(RESPONSE, "response")                                                                        \
+    X(SIGNATURE, "signature")
+
+enum graph_http_part {
+#define X(id, name) HTTP_PART_##id,
+    GRAPH_HTTP_PARTS(X)
+#undef X
+        HTTP_PART_COUNT,
+};
+const char *http_part_name(enum graph_http_part part);
+
 /* A compiled expression and what it reads; or a condition in jq or a schema, which read the output
  * (`when`: the input) alone. */
 struct graph_expr {
@@ -144,6 +169,13 @@ MUSTCHECK int graph_expr_write(const struct graph_expr *expr, struct graph_value
 /* The same, for a condition: anything but a bool is `expression`. */
 MUSTCHECK int graph_expr_holds(const struct graph_expr *expr, struct graph_values *values,
                                struct arena *arena, bool *holds, struct graph_failure *failure);
+
+/* config.pages of an http node: a listing that is read page by page. `output` is the page. */
+struct graph_http_pages {
+    const struct graph_expr *items; /* a list; NULL: the body is one */
+    const struct graph_expr *next;  /* the URL of the next page or null; NULL: the Link header's */
+    uint32_t max;
+};
 
 /* What leads from one node to another, as written: an edge, or a field that implies one. */
 enum route_kind {
@@ -269,7 +301,10 @@ struct graph_node {
     enum graph_transformation transformation; /* TRANSFORM */
     enum graph_strategy strategy;             /* AGGREGATE */
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
-    struct slice queue;                       /* "default" */
+    const struct binding *const
+        *http; /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
+    const struct graph_http_pages *pages;              /* HTTP: or NULL */
+    struct slice queue;                                /* "default" */
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 

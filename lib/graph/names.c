@@ -7,6 +7,8 @@
 #include "graph/compile.h"
 #include "graph/loops.h"
 
+enum { HTTP_PAGES_MOST = 100 }; /* unless pages.max says otherwise */
+
 /* A path can only be asked for where all edges are known and none closes a cycle; otherwise the
  * answer would blame the wrong place. */
 static bool paths_known(const struct compiler *c) { return !c->cyclic && !c->edges_unclear; }
@@ -140,6 +142,59 @@ static int keep_jq(struct compiler *c, struct json_ref string, const struct path
     return 0;
 }
 
+static int http_pages(struct scope *scope, struct json_ref pages, struct graph_node *node,
+                      const struct path *config)
+{
+    const struct path place = path_key(config, SLICE("pages"));
+    const struct path items = path_key(&place, SLICE("items"));
+    const struct path next = path_key(&place, SLICE("next"));
+    struct scope page = {
+        .c = scope->c, .site = SITE_CONDITION, .node = scope->node, .of_page = true};
+    struct graph_http_pages *made = arena_zalloc(scope->c->arena, sizeof(*made));
+    struct json_ref of_items = json_member(pages, SLICE("items"));
+    struct json_ref of_next = json_member(pages, SLICE("next"));
+    struct json_ref most = json_member(pages, SLICE("max"));
+    int64_t max = HTTP_PAGES_MOST;
+    if (!made)
+        return -1;
+    if (json_present(of_items) && json_type(of_items) == JSON_STRING &&
+        compile_expression(&page, of_items, &items, &made->items) != 0)
+        return -1;
+    if (json_present(of_next) && json_type(of_next) == JSON_STRING &&
+        compile_expression(&page, of_next, &next, &made->next) != 0)
+        return -1;
+    if (json_present(most) && json_type(most) == JSON_NUMBER && json_int(most, &max) &&
+        max > UINT32_MAX)
+        max = UINT32_MAX;
+    made->max = (uint32_t)max;
+    scope->names_context |= page.names_context;
+    scope->names_run |= page.names_run;
+    node->pages = made;
+    return 0;
+}
+
+/* What an http node sends. */
+static int http_names(struct scope *scope, struct json_ref values, struct graph_node *node,
+                      const struct path *config)
+{
+    const struct binding **parts =
+        arena_array(scope->c->arena, HTTP_PART_COUNT, sizeof(const struct binding *));
+    if (!parts)
+        return -1;
+    for (int i = 0; i < HTTP_PART_COUNT; i++) {
+        const struct slice name = slice_str(http_part_name((enum graph_http_part)i));
+        struct json_ref value = json_member(values, name);
+        struct path place = path_key(config, name);
+        if (json_present(value) && binding_compile(scope, value, &place, &parts[i]) != 0)
+            return -1;
+    }
+    node->http = parts;
+    struct json_ref pages = json_member(values, SLICE("pages"));
+    return json_present(pages) && json_type(pages) == JSON_OBJECT
+               ? http_pages(scope, pages, node, config)
+               : 0;
+}
+
 static int config_names(struct scope *scope, const struct node_draft *draft,
                         struct graph_node *node, const struct path *place)
 {
@@ -159,6 +214,8 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     struct path delay = path_key(&config, node->delay_until ? SLICE("until") : SLICE("ms"));
     if (json_present(draft->delay) &&
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
+        return -1;
+    if (json_present(draft->http) && http_names(scope, draft->http, node, &config) != 0)
         return -1;
     if (json_present(draft->items) &&
         binding_compile(scope, draft->items, &items, &node->items) != 0)

@@ -140,6 +140,8 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
         node->delay_until = json_present(until);
         draft->delay = node->delay_until ? until : FIELD_VALUE(&fields->config_fields, DELAY, MS);
     }
+    if (fields->type == NODE_HTTP)
+        draft->http = fields->config;
     if (fields->type == NODE_FILTER) {
         draft->expression = FIELD_VALUE(&fields->config_fields, FILTER, FILTER_EXPRESSION);
         draft->items = FIELD_VALUE(&fields->config_fields, FILTER, ITEMS);

@@ -137,6 +137,8 @@ const struct shape *shapes_context(const struct scope *scope) { return scope->c-
 
 const struct shape *shapes_output(const struct scope *scope)
 {
+    if (scope->of_page)
+        return NULL;
     return scope->c->node_shapes && scope->node != NO_NODE
                ? scope->c->node_shapes[scope->node].output
                : NULL;

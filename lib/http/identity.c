@@ -1,12 +1,11 @@
 /* identity: Idempotency-Key and traceparent. */
 #include "http/identity.h"
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/sha256.h"
 #include <stdio.h>
 
 /* Lengths stand before the names, so that no two executions give the same bytes. */
-static void digest(const char *what, const struct uuid *run, struct slice node, struct slice scope,
+static bool digest(const char *what, const struct uuid *run, struct slice node, struct slice scope,
                    uint32_t attempt, char hex[SHA256_HEX_LEN + 1])
 {
     char id[UUID_TEXT_LEN + 1];
@@ -18,25 +17,30 @@ static void digest(const char *what, const struct uuid *run, struct slice node, 
     buf_printf(&buf, "\n%zu:", scope.len);
     buf_slice_append(&buf, scope);
     buf_printf(&buf, "\n%u", attempt);
-    invariant(buf_ok(&buf), "no memory for the name of an execution");
-    sha256_hex(buf_slice(&buf), hex);
+    const bool ok = buf_ok(&buf);
+    if (ok)
+        sha256_hex(buf_slice(&buf), hex);
     buf_free(&buf);
+    return ok;
 }
 
-void http_idempotency_key(const struct uuid *run, struct slice node, struct slice scope,
+bool http_idempotency_key(const struct uuid *run, struct slice node, struct slice scope,
                           char key[HTTP_IDEMPOTENCY_KEY_LEN + 1])
 {
     char hex[SHA256_HEX_LEN + 1];
-    digest("troupe idempotency key 1", run, node, scope, 0, hex);
+    if (!digest("troupe idempotency key 1", run, node, scope, 0, hex))
+        return false;
     (void)snprintf(key, HTTP_IDEMPOTENCY_KEY_LEN + 1, "%.*s", HTTP_IDEMPOTENCY_KEY_LEN, hex);
+    return true;
 }
 
-void http_traceparent(const struct uuid *run, struct slice node, struct slice scope,
+bool http_traceparent(const struct uuid *run, struct slice node, struct slice scope,
                       uint32_t attempt, char text[HTTP_TRACEPARENT_LEN + 1])
 {
     char hex[SHA256_HEX_LEN + 1];
     char trace[33];
-    digest("troupe span 1", run, node, scope, attempt, hex);
+    if (!digest("troupe span 1", run, node, scope, attempt, hex))
+        return false;
     for (size_t i = 0; i < 16; i++)
         (void)snprintf(trace + 2 * i, 3, "%02x", run->bytes[i]);
     /* Neither id may be all zeros. */
@@ -45,4 +49,5 @@ void http_traceparent(const struct uuid *run, struct slice node, struct slice sc
     if (strspn(hex, "0") >= 16)
         hex[15] = '1';
     (void)snprintf(text, HTTP_TRACEPARENT_LEN + 1, "00-%.32s-%.16s-01", trace, hex);
+    return true;
 }

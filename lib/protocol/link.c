@@ -441,3 +441,10 @@ void link_free(struct link *link)
 bool link_is_up(const struct link *link) { return link->state == LINK_UP; }
 
 uint32_t link_waiting(const struct link *link) { return link->waiting_count; }
+
+bool link_peer(const struct link *link, struct sockaddr_storage *address)
+{
+    socklen_t size = sizeof(*address);
+    return link_is_up(link) &&
+           getpeername(bufferevent_getfd(link->connection), (struct sockaddr *)address, &size) == 0;
+}

@@ -17,6 +17,7 @@
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct link;
 
@@ -40,5 +41,7 @@ bool link_is_up(const struct link *link);
 MUSTCHECK int link_send(struct link *link, const struct command *command, int64_t timeout_ms,
                         link_reply_fn *callback, void *context);
 uint32_t link_waiting(const struct link *link);
+/* Whom it is connected to; false when it is down. */
+bool link_peer(const struct link *link, struct sockaddr_storage *address);
 
 #endif

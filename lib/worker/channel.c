@@ -4,6 +4,7 @@
 #include "protocol/keys.h"
 #include "protocol/redis.h"
 #include "worker/inbox.h"
+#include "worker/running.h"
 #include "worker/state.h"
 #include <stdio.h>
 
@@ -22,13 +23,14 @@ void channel_init(struct channel *channel, struct worker *worker, uint16_t parti
     *channel = (struct channel){.worker = worker, .partition = partition};
 }
 
-/* What is not executed is not ours until a hello says so. */
+/* What is not executed is not ours until a hello says so. What is under way goes on until then. */
 static void forget_held(struct channel *channel)
 {
     struct token_pool *pool = &channel->worker->pool;
     token_list_free(pool, &channel->ready);
     token_list_free(pool, &channel->waiting);
     token_list_free(pool, &channel->suspects);
+    running_doubt(channel);
     channel->adopt_count = 0;
     channel->adopt_sent = 0;
     channel->doubt = false;
@@ -37,6 +39,7 @@ static void forget_held(struct channel *channel)
 void channel_free(struct channel *channel)
 {
     forget_held(channel);
+    running_end_all(channel);
     token_list_free(&channel->worker->pool, &channel->results);
     token_list_free(&channel->worker->pool, &channel->sent);
     graph_release(channel->load);
@@ -46,15 +49,18 @@ void channel_free(struct channel *channel)
 uint32_t channel_held(const struct channel *channel)
 {
     return channel->ready.count + channel->waiting.count + channel->suspects.count +
-           channel->results.count + channel->sent.count;
+           channel->running.count + channel->results.count + channel->sent.count;
 }
 
 bool channel_is_busy(const struct channel *channel)
 {
     if (channel->state != CHANNEL_OPEN || channel->hold || channel->not_before_us)
         return false;
+    /* With all room taken by what is under way, what the queues have can wait for the bell. */
+    const bool hot =
+        channel->hot && (channel->worker->running == 0 || worker_room(channel->worker) > 0);
     return channel->ready.count || channel->suspects.count || channel->results.count ||
-           channel->sent.count || channel->adopt_count || channel->hot ||
+           channel->sent.count || channel->adopt_count || hot ||
            (channel->call == CALL_SETTLE && !channel->looking) || channel->call == CALL_RECLAIM;
 }
 
@@ -190,15 +196,21 @@ void channel_look_for_graphs(struct channel *channel)
 static bool is_held(struct channel *channel, const struct claim *claim)
 {
     struct token_list *lists[] = {&channel->ready, &channel->waiting, &channel->suspects,
-                                  &channel->results};
+                                  &channel->results, &channel->running};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct token *token = token_list_find(lists[i], claim->queue, claim->entry_id);
         if (!token)
             continue;
-        if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live))
+        if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live)) {
+            running_confirm(token);
             return true;
+        }
         /* Taken over meanwhile, and back: what we had is of an older generation. Or it is settled, and
          * its entry stands for the next one. */
+        if (lists[i] == &channel->running) {
+            running_end(channel, token);
+            return false;
+        }
         token_list_remove(lists[i], token);
         token_free(&channel->worker->pool, token);
         return false;
@@ -314,6 +326,8 @@ static void take_page(struct channel *channel, const redisReply *reply)
                   LOG_S("session", channel->session), LOG_I("held", channel_held(channel)));
     }
     channel_take_claims(channel, &page.claims);
+    if (page.next.len == 0 && channel->state == CHANNEL_OPEN)
+        running_end_doubted(channel);
 }
 
 static void on_hello(void *context, const redisReply *reply)
@@ -382,8 +396,9 @@ static bool may_leave(const struct channel *channel)
     if (!worker->draining)
         return false;
     return worker->hurried ||
-           (bell_is_silent(worker->bell) && !(channel->ready.count || channel->suspects.count ||
-                                              channel->results.count || channel->sent.count));
+           (bell_is_silent(worker->bell) &&
+            !(channel->ready.count || channel->suspects.count || channel->running.count ||
+              channel->results.count || channel->sent.count));
 }
 
 /* --- calls --- */

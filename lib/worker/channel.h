@@ -13,7 +13,8 @@
  *
  *   ready ──execute──> results ──submit──> sent ──ok gone stale held──> freed
  *   waiting (graph) ┘     ▲                 │
- *   suspects ┘            └── load, no reply ┘
+ *   suspects ┘   │        └── load, no reply ┘
+ *                └── running (running.h): those that take their time; they outlast sessions
  */
 #ifndef TROUPE_WORKER_CHANNEL_H
 #define TROUPE_WORKER_CHANNEL_H
@@ -77,7 +78,7 @@ struct channel {
     bool backlog;            /* its last claim was answered in full */
     int64_t work_us;         /* what executing has taken since its last settle call */
 
-    struct token_list ready, waiting, suspects, results, sent;
+    struct token_list ready, waiting, suspects, running, results, sent;
     uint32_t reserved;  /* claims that the call under way may bring */
     uint32_t single;    /* results to be submitted one by one, after a call that failed */
     struct graph *load; /* retained: whose join table is wanted before anything else */

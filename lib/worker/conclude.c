@@ -51,7 +51,7 @@ int run_fail(struct run *run)
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
     failure_write_json(scratch, &run->failure, run->node ? run->node->id : SLICE_NONE,
-                       token->attempt);
+                       token->attempt, run->verdict.unknown);
     record.failed = true;
     record.error = run_keep_scratch(run);
     if (!record.error.ptr)
@@ -146,7 +146,7 @@ bool run_may_retry(const struct run *run)
     static const char *const final[] = {"binding",     "expression",       "type",
                                         "routing",     "join_unsatisfied", "loop_limit",
                                         "worker_lost", "internal"};
-    if (!run->node || run->token->attempt >= run->node->retry.max_attempts)
+    if (!run->node || run->verdict.final || run->token->attempt >= run->node->retry.max_attempts)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(final); i++) {
         if (strcmp(run->failure.code, final[i]) == 0)
@@ -160,10 +160,12 @@ int run_retry(struct run *run)
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     struct ledger_execution record = record_of(run);
-    const int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
+    int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
+    if (pause_ms < run->verdict.retry_after_ms)
+        pause_ms = run->verdict.retry_after_ms;
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
-    failure_write_json(scratch, &run->failure, run->node->id, token->attempt);
+    failure_write_json(scratch, &run->failure, run->node->id, token->attempt, run->verdict.unknown);
     record.failed = true;
     record.error = run_keep_scratch(run);
     if (!record.error.ptr)

@@ -1,4 +1,4 @@
-/* execute: one execution, synchronously. */
+/* execute: one execution. What takes time goes on in job.c. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "exec/exec.h"
@@ -198,7 +198,7 @@ static int check_schema(struct run *run, const struct schema *schema, struct gra
 }
 
 /* Programs in jq have what is left of the node's own time. */
-static void limit_jq(struct run *run, int64_t now_us)
+void run_limit_jq(struct run *run, int64_t now_us)
 {
     run->jq.timeout_ms = run->node->timeout_ms;
     run->jq.deadline_us =
@@ -212,13 +212,16 @@ static int execute_node(struct run *run)
                              .values = &run->values,
                              .arena = &token->arena,
                              .run_id = token->run,
+                             .scope = token->scope,
+                             .taken_over = token->generation > 0,
+                             .host = run->by->host,
                              .attempt = token->attempt,
                              .started_us = run->started_us,
                              .now_us = run->by->now_us(run->by->context),
                              .max_value_bytes = run->by->max_value_bytes,
                              .jq = &run->jq,
                              .output = run->by->scratch};
-    limit_jq(run, task.now_us);
+    run_limit_jq(run, task.now_us);
     run->by->scratch->cap_bytes = run->by->max_value_bytes;
     struct slice natural = natural_input(run);
     if (!natural.ptr)
@@ -244,22 +247,33 @@ static int execute_node(struct run *run)
     if (!run->resumed &&
         check_schema(run, run->node->input_schema, &run->values.input, "input") != 0)
         return -1;
-    if (exec_run(&task) != 0) {
-        run->failure = task.failure;
-        return -1;
-    }
-    if (task.wait_until_us > 0) {
+    if (exec_is_async(run->node))
+        return job_start(run, &task);
+    return exec_run(&task) == 0 ? run_executed(run, &task) : run_failed(run, &task);
+}
+
+int run_failed(struct run *run, const struct exec_task *task)
+{
+    run->failure = task->failure;
+    run->verdict = task->verdict;
+    return -1;
+}
+
+int run_executed(struct run *run, const struct exec_task *task)
+{
+    struct token *token = run->token;
+    if (task->wait_until_us > 0) {
         const int64_t deadline_us = run->started_us + run->node->timeout_ms * 1000;
-        if (run->node->timeout_ms == 0 || task.wait_until_us <= deadline_us)
-            return run_wait_until(run, task.wait_until_us);
-        return task.now_us < deadline_us
+        if (run->node->timeout_ms == 0 || task->wait_until_us <= deadline_us)
+            return run_wait_until(run, task->wait_until_us);
+        return task->now_us < deadline_us
                    ? run_wait_until(run, deadline_us)
                    : failure_fill(&run->failure, "timeout",
                                   "node '%.*s' took longer than %" PRId64 " ms",
                                   SLICE_ARG(run->node->id), run->node->timeout_ms);
     }
     struct slice output =
-        task.passed.ptr ? task.passed : arena_copy(&token->arena, buf_slice(task.output));
+        task->passed.ptr ? task->passed : arena_copy(&token->arena, buf_slice(task->output));
     if (!output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
     struct graph_text text = {.text = output};
@@ -276,7 +290,8 @@ static struct slice error_output(struct run *run, struct slice *error)
     scratch->cap_bytes = RECORD_EXTRA_BYTES;
     buf_reset(scratch);
     buf_str(scratch, lead);
-    failure_write_json(scratch, &run->failure, run->node->id, run->token->attempt);
+    failure_write_json(scratch, &run->failure, run->node->id, run->token->attempt,
+                       run->verdict.unknown);
     buf_char(scratch, '}');
     struct slice output = run_keep_scratch(run);
     if (output.ptr)
@@ -285,7 +300,7 @@ static struct slice error_output(struct run *run, struct slice *error)
 }
 
 /* What on_error says. A failure of the routing only a goto catches; nothing else tries it again. */
-static int handle_failure(struct run *run)
+int run_handle_failure(struct run *run)
 {
     struct slice error;
     if (!run->routing && run_may_retry(run) && run_retry(run) == 0)
@@ -370,7 +385,8 @@ static int execute(struct run *run)
     if (!is_hidden(token) && !(run->node = find_node(run)))
         return -1;
     run->values.iteration = graph_scope_iteration(token->scope);
-    if (token->deliveries >= EXECUTE_MAX_DELIVERIES)
+    if (token->deliveries >= (run->node && exec_is_async(run->node) ? EXECUTE_MAX_DELIVERIES_ASYNC
+                                                                    : EXECUTE_MAX_DELIVERIES))
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);
@@ -403,21 +419,30 @@ static int execute_here(const struct execution *execution, struct token *token)
         .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
     if (is_continuation(token))
         return continuation(execution, token);
-    run.jq = (struct exec_jq){
-        .jq = execution->jq, .time_ms = execution->jq_time_ms, .wall_ms = execution->jq_wall_ms};
+    run.jq = run_jq(execution);
     run.conditions = exec_conditions(&run.jq);
     run.values.jq = &run.conditions;
     run.values.budget = execution->expressions;
-    return execute(&run) == 0 ? 0 : handle_failure(&run);
+    return execute(&run) == 0 ? 0 : run_handle_failure(&run);
+}
+
+static int go_along(const struct execution *execution, struct token *token, bool finish)
+{
+    const int64_t until_us = execution->now_us(execution->context) + STRETCH_US;
+    int rc = finish ? job_finish(execution, token) : execute_here(execution, token);
+    while (rc == 0 && !token->job && stretch_on(token, until_us))
+        rc = execute_here(execution, token);
+    return rc;
 }
 
 int execute_token(const struct execution *execution, struct token *token)
 {
-    const int64_t until_us = execution->now_us(execution->context) + STRETCH_US;
-    int rc = execute_here(execution, token);
-    while (rc == 0 && stretch_on(token, until_us))
-        rc = execute_here(execution, token);
-    return rc;
+    return go_along(execution, token, false);
+}
+
+int execute_finish(const struct execution *execution, struct token *token)
+{
+    return go_along(execution, token, true);
 }
 
 int execute_give_up(const struct execution *execution, struct token *token,

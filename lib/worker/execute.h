@@ -5,6 +5,10 @@
  * Special tokens: `o`, the hidden last one, evaluates the output mapping; `c`, a continuation, has
  * nothing to execute; state `u` fails with join_unsatisfied; three deliveries fail with worker_lost,
  * unexecuted. Everything the result holds is in the token's arena.
+ *
+ * A node that takes its time (exec_is_async) leaves a job: execute_token returns with token->job set and
+ * no result. Later the execution's `done` is called, once, from the loop; then execute_finish makes the
+ * result. Until then the token may not be freed, unless execute_cancel ended the job.
  */
 #ifndef TROUPE_WORKER_EXECUTE_H
 #define TROUPE_WORKER_EXECUTE_H
@@ -17,6 +21,9 @@
 
 /* Lapses of holders that had the token alone before its next holder gives it up. */
 #define EXECUTE_MAX_DELIVERIES 3
+/* The same for a job, which has the worker alone only while it begins: many are lost at once, and most of
+ * them by no fault of theirs. */
+#define EXECUTE_MAX_DELIVERIES_ASYNC 20
 
 struct execution {
     struct call_queues queues;
@@ -26,13 +33,27 @@ struct execution {
     struct jq *jq;                    /* NULL: programs in jq fail */
     int64_t jq_time_ms, jq_wall_ms;   /* of one execution: processor time, and all */
     struct buf *scratch;              /* the caller's, used during the call */
+    const struct exec_host *host;     /* NULL: jobs fail */
     int64_t (*now_us)(void *context); /* Redis' clock */
+    void (*done)(void *context, struct token *token); /* of a job */
     void *context;
 };
 
-/* token->graph is set. 0 with token->result (of a success or a failure), or -1 when there is no
- * memory even for saying so. */
+/* token->graph is set. 0 with token->result (of a success or a failure) or token->job, or -1 when there
+ * is no memory even for saying so. */
 MUSTCHECK int execute_token(const struct execution *execution, struct token *token);
+
+/* The job is done: 0 with token->result, or -1 as above. */
+MUSTCHECK int execute_finish(const struct execution *execution, struct token *token);
+/* Ends the job; the token has neither a job nor a result then. Nothing when there is none. */
+void execute_cancel(struct token *token);
+/* Ends the job, whose time is over: it failed with `timeout`, and is tried again if it may be. */
+MUSTCHECK int execute_time_out(const struct execution *execution, struct token *token);
+/* Ends the job because nobody wants its result any more: failed with `cancelled`. */
+MUSTCHECK int execute_abandon(const struct execution *execution, struct token *token,
+                              const char *why);
+/* When its node's time is over, by Redis' clock; INT64_MAX: never. */
+int64_t execute_deadline_us(const struct token *token);
 
 /* Puts a failure in place of whatever result there is. -1 without memory, or for a continuation,
  * which cannot fail. */

@@ -31,7 +31,7 @@ static void write_text(struct buf *out, struct slice text)
 }
 
 void failure_write_json(struct buf *out, const struct graph_failure *failure, struct slice node,
-                        uint32_t attempt)
+                        uint32_t attempt, bool unknown)
 {
     buf_str(out, "{\"code\":");
     write_text(out, slice_str(failure->code));
@@ -44,5 +44,7 @@ void failure_write_json(struct buf *out, const struct graph_failure *failure, st
         buf_str(out, "null");
     buf_str(out, ",\"attempt\":");
     buf_uint(out, attempt);
+    if (unknown)
+        buf_str(out, ",\"outcome\":\"unknown\"");
     buf_char(out, '}');
 }

@@ -13,6 +13,6 @@ int failure_fill(struct graph_failure *failure, const char *code, const char *fo
 
 /* {"code","message","node","attempt"}; node.ptr NULL (the hidden last token): null. */
 void failure_write_json(struct buf *out, const struct graph_failure *failure, struct slice node,
-                        uint32_t attempt);
+                        uint32_t attempt, bool unknown);
 
 #endif

@@ -1,4 +1,4 @@
-/* run: one execution while it is under way. Internal to execute.c and conclude.c. */
+/* run: one execution while it is under way. Internal to execute.c, conclude.c and job.c. */
 #ifndef TROUPE_WORKER_RUN_H
 #define TROUPE_WORKER_RUN_H
 
@@ -21,7 +21,33 @@ struct run {
     struct exec_jq jq;
     struct graph_jq conditions; /* by jq; values has its address */
     struct graph_failure failure;
+    struct exec_verdict verdict;
 };
+
+/* An execution that takes its time: what of it has to stay is in the token's arena. */
+struct job {
+    struct run run; /* by NULL: it is set anew for the end */
+    struct exec_task task;
+    void (*done)(void *context, struct token *token);
+    void *context;
+};
+
+/* Starts the job of an asynchronous node: 0 with token->job set, or a result when it was over at once. */
+MUSTCHECK int job_start(struct run *run, const struct exec_task *task);
+/* From what the job came to, to the token's result. The token has no job any more. */
+MUSTCHECK int job_finish(const struct execution *execution, struct token *token);
+
+static inline struct exec_jq run_jq(const struct execution *execution)
+{
+    return (struct exec_jq){
+        .jq = execution->jq, .time_ms = execution->jq_time_ms, .wall_ms = execution->jq_wall_ms};
+}
+void run_limit_jq(struct run *run, int64_t now_us);
+/* What the executor left becomes the result. */
+MUSTCHECK int run_executed(struct run *run, const struct exec_task *task);
+/* Takes the failure over; -1. */
+int run_failed(struct run *run, const struct exec_task *task);
+MUSTCHECK int run_handle_failure(struct run *run);
 
 static inline bool is_hidden(const struct token *token) { return slice_eq_str(token->node, "o"); }
 static inline bool is_continuation(const struct token *token)

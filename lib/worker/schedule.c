@@ -31,15 +31,19 @@ void worker_call_done(struct worker *worker)
 
 uint32_t worker_room(const struct worker *worker)
 {
+    const uint32_t under_way = worker->running;
     uint32_t held = 0, waiting = 0;
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         const struct channel *channel = &worker->channels[i];
-        held += channel_held(channel) - channel->waiting.count + channel->reserved;
+        held += channel_held(channel) - channel->waiting.count - channel->running.count +
+                channel->reserved;
         waiting += channel->waiting.count;
     }
-    if (waiting > WAITING_MAX || held >= worker->concurrency)
+    /* Whatever is claimed may turn out to take its time. */
+    if (waiting > WAITING_MAX || held >= worker->concurrency || under_way >= worker->async_limit)
         return 0;
-    return worker->concurrency - held;
+    const uint32_t room = worker->concurrency - held, jobs = worker->async_limit - under_way;
+    return room < jobs ? room : jobs;
 }
 
 bool worker_is_busy(const struct worker *worker)
@@ -53,10 +57,10 @@ bool worker_is_busy(const struct worker *worker)
 
 /* --- executing --- */
 
-static void execute_one(struct worker *worker, struct channel *channel, struct token *token)
+void worker_executed(struct channel *channel, struct token *token, int rc)
 {
-    const struct execution execution = worker_execution(worker);
-    if (execute_token(&execution, token) != 0) {
+    struct worker *worker = channel->worker;
+    if (rc != 0) {
         /* Not even memory for a failure. It is still pending for us: a later hello brings it back. */
         log_write(LOG_ERROR, "out of memory for an execution", LOG_B("run_id", token->run),
                   LOG_B("token", token->number), LOG_B("node", token->node));
@@ -71,6 +75,16 @@ static void execute_one(struct worker *worker, struct channel *channel, struct t
     token_list_push(&channel->results, token);
 }
 
+static void execute_one(struct worker *worker, struct channel *channel, struct token *token)
+{
+    const struct execution execution = worker_execution(worker);
+    const int rc = execute_token(&execution, token);
+    if (token->job)
+        running_add(channel, token);
+    else
+        worker_executed(channel, token, rc);
+}
+
 static bool has_unconfirmed(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->channel_count; i++) {
@@ -81,7 +95,8 @@ static bool has_unconfirmed(const struct worker *worker)
 }
 
 /* A re-delivered token: executed when everything else is settled, and settled before anything else
- * is executed. So if it takes the worker down, it takes nothing else with it. */
+ * is executed. So if it takes the worker down, it takes nothing else with it. One that takes its time
+ * only begins alone: what follows is done by others, and the loop goes on. */
 static void execute_suspect(struct worker *worker)
 {
     if (has_unconfirmed(worker))
@@ -204,7 +219,7 @@ static void leave_unsaid(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[i];
-        if (worker->hurried || !channel->results.count)
+        if (worker->hurried || (!channel->results.count && !channel->running.count))
             channel->state = CHANNEL_LEFT;
     }
 }
@@ -229,7 +244,7 @@ void worker_turn(struct worker *worker)
         make_calls(worker);
     }
     if (worker->draining) {
-        if (worker->hurried || !link_is_up(worker->link))
+        if (!link_is_up(worker->link))
             leave_unsaid(worker);
         if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0))
             finish(worker);
@@ -239,7 +254,8 @@ void worker_turn(struct worker *worker)
             worker->polling = true;
     } else {
         inbox_read(worker->inbox, false);
-        bell_arm(worker->bell);
+        if (worker->running == 0 || worker_room(worker) > 0)
+            bell_arm(worker->bell);
     }
     if (more)
         worker_wake(worker);

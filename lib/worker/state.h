@@ -10,6 +10,7 @@
 #define TROUPE_WORKER_STATE_H
 
 #include "base/buf.h"
+#include "exec/exec.h"
 #include "protocol/command.h"
 #include "protocol/link.h"
 #include "worker/beat.h"
@@ -18,6 +19,7 @@
 #include "worker/execute.h"
 #include "worker/graphs.h"
 #include "worker/inbox.h"
+#include "worker/running.h"
 #include "worker/worker.h"
 
 #define WORKER_QUEUES_MAX 16
@@ -37,6 +39,7 @@ struct worker {
     struct slice queue_names[WORKER_QUEUES_MAX];
     struct call_queues queues;
     uint32_t batch, concurrency;
+    uint32_t async_limit; /* executions under way at most */
     int64_t lease_ms, drain_timeout_ms;
     size_t max_value_bytes;
     struct cel_budget expressions;
@@ -65,6 +68,12 @@ struct worker {
     bool graphs_changed;
     struct token_pool pool;
 
+    uint32_t running; /* tokens whose execution is under way, of all channels */
+    uint64_t last_job;
+    struct running_question *questions;
+    struct http_client *http;
+    struct exec_host host;
+
     int64_t redis_us, redis_mono_us; /* time of the last reply, and when it came */
     const char *waiting_for;         /* what was said last that we wait for */
     int64_t waiting_said_us;         /* monotonic, when */
@@ -89,6 +98,8 @@ struct execution worker_execution(struct worker *worker);
 
 /* --- schedule.c --- */
 
+/* The token was executed: it has a result, unless there was no memory for one (rc -1). */
+void worker_executed(struct channel *channel, struct token *token, int rc);
 /* Something changed: do what there is to do, soon. */
 void worker_wake(struct worker *worker);
 void worker_turn(struct worker *worker);

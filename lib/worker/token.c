@@ -159,6 +159,7 @@ void token_free(struct token_pool *pool, struct token *token)
 {
     if (!token)
         return;
+    invariant(!token->job, "a token is freed whose execution is under way");
     graph_release(token->graph);
     token->graph = NULL;
     if (pool->bytes < POOL_BYTES && token->arena.used_bytes <= POOLED_ARENA_BYTES) {

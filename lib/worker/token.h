@@ -44,6 +44,9 @@ struct token_join {
     char *marks; /* 't' or 'd' by slot, 0: not decided */
 };
 
+struct job;
+struct channel;
+
 struct token_result {
     enum ledger_kind kind;
     bool failed;
@@ -83,6 +86,12 @@ struct token {
     struct slice first_identity; /* of the first one's result */
     struct slice claimed_wanted, *claimed_values;
     uint32_t claimed_count;
+
+    struct job *job;         /* its execution is under way; in the arena */
+    struct channel *channel; /* with a job: whose it is */
+    uint64_t job_number;     /* of this worker; replies that come later know it by that */
+    int64_t job_began_us, job_looked_us; /* monotonic; whether it is still wanted */
+    bool job_doubted;                    /* no hello has confirmed it yet */
 
     struct token_result result;
     bool given_up; /* the result is `internal`, put in place of one that Redis refused */

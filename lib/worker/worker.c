@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
+#include "worker/own.h"
 #include "worker/state.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,9 @@ struct execution worker_execution(struct worker *worker)
                               .jq_time_ms = worker->jq_time_ms,
                               .jq_wall_ms = worker->jq_wall_ms,
                               .scratch = &worker->scratch,
+                              .host = &worker->host,
                               .now_us = redis_now,
+                              .done = running_done,
                               .context = worker};
 }
 
@@ -119,6 +122,9 @@ static void ask_count(struct worker *worker)
 static void on_up(void *context)
 {
     struct worker *worker = context;
+    struct sockaddr_storage peer;
+    if (link_peer(worker->link, &peer)) /* wherever its name led this time */
+        own_deny(http_client_rules(worker->http), (const struct sockaddr *)&peer);
     log_write(LOG_INFO, "connected to Redis", LOG_S("worker", worker->name));
     ask_count(worker);
     worker_wake(worker);
@@ -162,6 +168,8 @@ static void check_drain(struct worker *worker)
     if (!worker->hurried && drained_ms > worker->drain_timeout_ms) {
         log_text(LOG_WARN, "the time for draining is over: leaving the rest to the others");
         worker->hurried = true;
+        for (uint32_t i = 0; i < worker->channel_count; i++)
+            running_end_all(&worker->channels[i]);
     }
     if (drained_ms > worker->drain_timeout_ms + AFTER_HURRY_MS) {
         worker->finished = true;
@@ -189,6 +197,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     } else {
         say_waiting(worker, "waiting for Redis", "no connection");
     }
+    running_tick(worker);
     check_drain(worker);
     worker_wake(worker);
 }
@@ -279,6 +288,11 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     worker->jq = jq_new(options->jq_helper, 0, err);
     if (!worker->jq)
         return -1;
+    worker->http = http_client_new(worker->base, &options->http, err);
+    if (!worker->http)
+        return -1;
+    worker->host.http = worker->http;
+    own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
         return -1;
@@ -300,6 +314,7 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     worker->clock = options->clock ? options->clock : &clock_system;
     worker->batch = options->batch ? options->batch : 32;
     worker->concurrency = options->concurrency ? options->concurrency : 256;
+    worker->async_limit = options->async_concurrency ? options->async_concurrency : 1000;
     worker->lease_ms = options->lease_ms > 0 ? options->lease_ms : 5000;
     worker->jq_time_ms = at_most(worker->lease_ms / JQ_PER_LEASE, JQ_TIME_MS);
     worker->jq_wall_ms = at_most(worker->lease_ms / JQ_WALL_PER_LEASE, JQ_WALL_MS);
@@ -339,6 +354,8 @@ void worker_free(struct worker *worker)
     for (uint32_t i = 0; i < worker->channel_count; i++)
         channel_free(&worker->channels[i]);
     free(worker->channels);
+    running_free(worker);
+    http_client_free(worker->http);
     graphs_free(worker->graphs);
     jq_free(worker->jq);
     token_pool_free(&worker->pool);
@@ -360,6 +377,7 @@ void worker_stats(const struct worker *worker, struct worker_stats *stats)
     stats->held = 0;
     for (uint32_t i = 0; i < worker->channel_count; i++)
         stats->held += channel_held(&worker->channels[i]);
+    stats->running = worker->running;
     stats->connected = link_is_up(worker->link);
     stats->draining = worker->draining;
 }

@@ -24,17 +24,22 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "http/client.h"
 #include <event2/event.h>
 #include <stdint.h>
 
 struct worker_options {
     const char *redis_url;
+    const char *database_url;  /* only to keep http nodes away from it; NULL: not known */
     const char *name;          /* consumer; NULL: HOST-PID-RANDOM */
     const char *const *queues; /* at least one; the first is the default of hidden tokens */
     uint32_t queue_count;
     uint32_t batch;       /* tokens per call; default 32 */
-    uint32_t concurrency; /* tokens held at most */
-    int64_t lease_ms;     /* default 5000 */
+    uint32_t concurrency; /* tokens held at most, besides: */
+    uint32_t
+        async_concurrency;     /* executions under way that take their time (calls); default 1000 */
+    struct http_settings http; /* of the calls; texts are copied */
+    int64_t lease_ms;          /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
     uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */
@@ -55,7 +60,7 @@ void worker_free(struct worker *worker);
 
 struct worker_stats {
     uint64_t executed, failed, settled, stale, reclaimed, hellos, started, rejected;
-    uint32_t held;
+    uint32_t held, running; /* running: of those held */
     bool connected, draining;
 };
 void worker_stats(const struct worker *worker, struct worker_stats *stats);

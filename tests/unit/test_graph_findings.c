@@ -168,6 +168,17 @@ static const struct example json_examples[] = {
           "\"type\": \"nop\", \"retr\": 1}]}}"),
      {"type 'map' is not supported yet", "config.body.nodes[0].type: unknown type 'nop', did you",
       "config.body.nodes[0].retr: unknown field, did you mean 'retry'?"}},
+    {NODE("\"type\": \"http\""), {"1:12 nodes[0].config: url is missing"}},
+    {NODE("\"type\": \"http\", \"config\": {\"url\": \"u\", \"metod\": \"GET\", "
+          "\"body_type\": \"jsn\", \"expect\": true, \"headers\": [], \"pages\": {\"nxt\": 1}}"),
+     {"config.metod: unknown field, did you mean 'method'?",
+      "config.body_type: 'jsn' is none of \"json\", \"form\", \"multipart\", \"raw\", did you mean",
+      "config.expect: expected a number, a string or a list, not a boolean",
+      "config.headers: expected an object or a binding, not a list",
+      "config.pages.nxt: unknown field, did you mean 'next'?"}},
+    {NODE("\"type\": \"http\", \"config\": {\"url\": \"$nope\", \"query\": {\"q\": \"${1 +}\"}, "
+          "\"pages\": {\"items\": \"output.body +\"}}"),
+     {"config.url: $nope: no node is called", "config.query.q: ", "config.pages.items: "}},
     {NODE("\"type\": \"map\""),
      {"1:12 nodes[0].config: body is missing", "1:12 nodes[0].config: items is missing",
       "1:32 not supported"}},
