@@ -86,6 +86,9 @@ local function is_body(kind, body)
     if not value then
         return false
     end
+    if value.usage ~= nil and type(value.usage) ~= 'table' then
+        return false
+    end
     return kind == 'c' and value.output ~= nil or kind == 'f' and type(value.code) == 'string'
 end
 

@@ -141,7 +141,7 @@ def test_a_result_that_is_settled_while_its_run_goes_on(part):
 
 @pytest.mark.parametrize("kind, body", [
     ("c", ""), ("c", "5"), ("c", "[]"), ("c", "{}"), ("c", '{"output":'), ("c", '{"output":1}x'), ("c", "null"),
-    ("f", "{}"), ("f", '{"code":5}'), ("f", '"x"'), ("b", "{}"), ("b", "x"), ("q", '{"output":1}'), ("", ""),
+    ("c", '{"output":1,"usage":5}'), ("f", "{}"), ("f", '{"code":5}'), ("f", '"x"'), ("b", "{}"), ("b", "x"), ("q", '{"output":1}'), ("", ""),
     ("c", "{" + "[" * 2000), ("c", "x" * 70000),
 ])
 def test_bad_results_leave_the_claim(run, kind, body):
