@@ -467,3 +467,16 @@ def test_it_stays_in_one_slot(redis_cluster_server):
     run.lapse()
     run.claim()
     assert run.result("2") == "ok"
+
+
+def test_entries_that_stand_for_nothing(run):
+    part = run.part
+    part.client.xadd(part.key("q:" + QUEUE), {"r": run.run, "n": "1", "m": "1|2"})  # of another attempt
+    part.client.xadd(part.key("q:" + QUEUE), {"r": run.run, "n": "1", "m": "2|1"})
+    part.client.xadd(part.key("q:" + QUEUE), {"r": run.run, "n": "2", "m": "1|1"})
+    part.client.xadd(part.key("q:" + QUEUE), {"r": run_id(9), "n": "1", "m": "1|1"})
+    assert len(part.tasks(QUEUE, want=1)[2]) == 1
+    part.client.xadd(part.key("q:" + QUEUE), {"r": run.run, "n": "1", "m": "1|1"})  # somebody has it
+    assert part.tasks(QUEUE, "other", want=1)[2] == []
+    part.check([run.run])
+    assert part.entries(QUEUE) == []
