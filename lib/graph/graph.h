@@ -46,8 +46,8 @@
     X(DELAY, "delay", NULL, true)                                                                  \
     X(SIGNAL, "signal", "wait", false)                                                             \
     X(HUMAN, "human", "human_gate", false)                                                         \
-    X(AGENT, "agent", "agent_call", false)                                                         \
-    X(TOOL, "tool", "tool_call", false)
+    X(AGENT, "agent", "agent_call", true)                                                          \
+    X(TOOL, "tool", "tool_call", true)
 
 enum node_type {
 #define X(id, text, alias, built) NODE_##id,
@@ -303,8 +303,11 @@ struct graph_node {
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
     const struct binding *const
         *http; /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
-    const struct graph_http_pages *pages;              /* HTTP: or NULL */
-    struct slice queue;                                /* "default" */
+    const struct graph_http_pages *pages; /* HTTP: or NULL */
+    struct slice queue;                   /* "default" */
+    struct slice remote;     /* what a remote worker is to execute; ptr NULL: it executes here */
+    struct slice task_queue; /* REMOTE: where its tasks wait */
+    const struct binding *config; /* REMOTE: the further fields of config; NULL: none */
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 
