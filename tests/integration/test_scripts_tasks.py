@@ -460,7 +460,7 @@ def test_keys_of_the_wrong_type(part):
 
 
 def test_it_stays_in_one_slot(redis_cluster_server):
-    part = Partition(redis_cluster_server.client(), 3)
+    part = Partition(redis_cluster_server.client(), 4)  # test_scripts.py has 3
     part.open()
     run = Run(part)
     run.claim()
