@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from lua_calls import Partition, Refused, Settle, begin, one, part, run_id, worker  # noqa: F401
+from lua_calls import NUMBERS, Partition, Refused, Settle, begin, one, part, run_id, worker  # noqa: F401
 
 QUEUE = "function:f"
 TASK = '{"a":1}'
@@ -460,7 +460,7 @@ def test_keys_of_the_wrong_type(part):
 
 
 def test_it_stays_in_one_slot(redis_cluster_server):
-    part = Partition(redis_cluster_server.client(), 4)  # test_scripts.py has 3
+    part = Partition(redis_cluster_server.client(), next(NUMBERS))
     part.open()
     run = Run(part)
     run.claim()

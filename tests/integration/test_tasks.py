@@ -85,12 +85,12 @@ def test_a_failure_is_tried_again_and_fails_with_its_code(running_stack, remote)
     assert (again.data["attempt"], again.fence) == (2, "2")
     assert again.data["idempotency_key"] == task.data["idempotency_key"]
     assert remote.settle(task, task.completed(1)) == "stale"
-    assert remote.settle(again, again.failed("no_luck", "the second", usage={"tokens": 5, "model": "m"})) == "ok"
+    assert remote.settle(again, again.failed("no_luck", "the second", usage={"tokens": 5, "model": "m", "odd": 1e300})) == "ok"
     shown = ends(running_stack, run, "failed")
     assert (shown["error"]["code"], shown["error"]["message"]) == ("no_luck", "the second")
     assert (node_of(shown)["attempts"], node_of(shown)["worker"]) == (2, "r1")
     assert running_stack.sql("select measure, amount::float from v_costs where run_id = %s and node_id = 'score'"
-                             " order by 1", run) == [("cost", 0.5), ("tokens", 12)]
+                             " order by 1", run) == [("cost", 0.5), ("odd", 1e300), ("tokens", 12)]
     assert [e["kind"] for e in events(running_stack, run)] == [
         "start", "execution", "task", "claim", "retry", "task", "claim", "execution"]
 
@@ -189,6 +189,17 @@ def test_a_cancelled_run(running_stack, remote):
         running_stack.wait_until(lambda: not in_redis(running_stack, run))
     assert remote.poll() == []
     assert remote.beat(task) == remote.settle(task, task.completed(1)) == "gone"
+
+
+def test_a_usage_that_postgres_cannot_read(running_stack, remote):
+    run = begin(running_stack, definition("tasks-odd", score(config={"text": "\u0000"})))
+    task, = remote.claim()
+    assert task.data["config"] == {"text": "\u0000"}
+    running_stack.wait_until(lambda: "claim" in [e["kind"] for e in events(running_stack, run)])
+    body = '{"output": 1, "usage": {"a": 1e400000, "b": 2, "\\u0000": 3}}'
+    assert remote.settle(task, task.result("c", body)) == "ok"
+    ends(running_stack, run, "completed")
+    assert running_stack.sql("select measure from v_costs where run_id = %s", run) == []
 
 
 def test_hand_back(running_stack, remote):
