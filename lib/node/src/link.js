@@ -23,6 +23,16 @@ export class Pause {
   }
 }
 
+/** The names in a reply of XREAD: pairs (RESP2), or names and entries in turn, or a map (RESP3, by
+ *  version of ioredis). */
+export function streamsOf(reply) {
+  if (!reply) return new Set();
+  if (reply instanceof Map) return new Set(reply.keys());
+  if (!Array.isArray(reply)) return new Set(Object.keys(reply));
+  return new Set(Array.isArray(reply[0]) ? reply.map((pair) => pair[0])
+    : reply.filter((_, i) => i % 2 === 0));
+}
+
 export class Link {
   #redis;
   #bell;
@@ -78,10 +88,7 @@ export class Link {
     const names = [...cursors.keys()];
     const reply = await this.#timely(this.#bell, waitMs + TIMEOUT_MS, this.#bell.call(
       'XREAD', 'BLOCK', waitMs, 'COUNT', 1, 'STREAMS', ...names, ...cursors.values()));
-    if (!reply) return new Set();
-    // RESP3 answers with a map, RESP2 with a list of pairs.
-    if (Array.isArray(reply)) return new Set(reply.map((pair) => pair[0]));
-    return new Set(reply instanceof Map ? reply.keys() : Object.keys(reply));
+    return streamsOf(reply);
   }
 
   /** After a loss: another server may answer, without the script. */
