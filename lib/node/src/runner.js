@@ -4,6 +4,7 @@ import { COMPLETED, FAILED } from './calls.js';
 import { TaskError, failureOf } from './errors.js';
 import { Task } from './task.js';
 
+const BODY_MOST = 16 << 20; // characters: sent; the fleet refuses what is larger than it stores values
 const WEIGHT = 0.05; // of the newest duration in their mean
 
 export class Runner {
@@ -69,9 +70,11 @@ function completed(task, output) {
   try {
     const text = JSON.stringify({ output: output === undefined ? null : output, usage: Task.usageOf(task) });
     // What has no JSON (a function, a symbol) leaves the field out.
-    if (text.startsWith('{"output":')) return text;
-    throw new TypeError(`a ${typeof output}`);
+    if (!text.startsWith('{"output":')) throw new TypeError(`a ${typeof output}`);
+    if (text.length <= BODY_MOST) return text;
+    throw new TaskError('too_large', `what it returned has ${text.length} characters`, { retry: false });
   } catch (error) {
+    if (error instanceof TaskError) throw error;
     throw new TaskError('bad_output', `what it returned is no JSON: ${error.message}`, { retry: false });
   }
 }

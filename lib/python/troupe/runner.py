@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .worker import Handler, Worker
 
 Outcome = Tuple[bytes, bytes]  # kind, body
+BODY_MOST = 32 << 20  # bytes: sent; the fleet refuses what is larger than it stores values
 WEIGHT = 0.05  # of the newest duration in their mean
 
 log = logging.getLogger("troupe")
@@ -103,10 +104,12 @@ def completed(job: Job, output: Any) -> Outcome:
     if job.task._usage is not None:
         result["usage"] = job.task._usage
     try:
-        return COMPLETED, json.dumps(result, ensure_ascii=False, allow_nan=False,
-                                     separators=(",", ":")).encode()
+        body = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as e:
         raise TaskError("bad_output", "what it returned is no JSON: %s" % e, retry=False) from e
+    if len(body) > BODY_MOST:
+        raise TaskError("too_large", "what it returned has %d bytes" % len(body), retry=False)
+    return COMPLETED, body
 
 
 def failed(job: Job, error: BaseException) -> Outcome:
