@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- fire: puts parked tokens whose time has come back into their queues, and ends runs whose deadline has
--- passed. By the partition's owner.
+-- passed. What of tasks is due: their timeout fails them, a lapsed claim is offered anew or, the third time, the
+-- last. By the partition's owner.
 --
 -- KEYS  1 meta key of the partition
 -- ARGV  epoch, most (timers looked at)
@@ -16,7 +17,7 @@ if hold then
 end
 --@include queues.lua
 --@include ledger.lua
-local timers_key = prefix .. 'timers'
+--@include task.lua
 local most = count_arg(2, 'timers')
 if #ARGV ~= 2 or most < 1 or most > 1000 then
     malformed('fire')
@@ -39,6 +40,30 @@ local function end_run(id)
     end
 end
 
+-- A task's timer: its timeout, or the end of its holder's lease.
+local function task_due(id, number)
+    local task = task_read(id, number)
+    if task.state ~= 'r' then
+        return
+    end
+    local worker = task.holder
+    if task_timed_out(task) then
+        task.holder = '' -- what it brings later is late
+        task_come_back(task, 't', worker, '')
+    elseif worker ~= '' and task.until_ms <= now_ms then
+        task.lapses = task.lapses + 1
+        task_record(task, 'lapse', worker, '')
+        if task.lapses >= LAPSES_MOST then
+            task.holder = ''
+            task_come_back(task, 'l', worker, '')
+        else
+            task_offer(task)
+        end
+    else
+        task_changed(task) -- its timer is set anew
+    end
+end
+
 local fired, ending = {}, {}
 for i = 1, #due do
     local id = match(due[i], '^(.+)/d$')
@@ -52,6 +77,9 @@ for i = 1, #due do
     id = not ending[id] and id
     local key = prefix .. 'run:' .. (id or '')
     local values = id and try('HMGET', key, 'h', 't' .. number, 'p' .. number) or {}
+    if not values.err and sub(values[2] or '', -2) == '|r' then
+        task_due(id, number)
+    end
     if values.err and sub(values.err, 1, 9) ~= 'WRONGTYPE' then
         error(values) -- a slot on the move
     end
@@ -84,5 +112,6 @@ end
 if #due > 0 then
     call('ZREM', timers_key, unpack(due))
 end
+tasks_write()
 local next_due = call('ZRANGE', timers_key, 0, 0, 'WITHSCORES')[2]
-return {'ok', now_us, #fired + #overdue .. '', next_due or ''}
+return {'ok', now_us, #fired + #overdue + #task_order .. '', next_due or ''}

@@ -335,22 +335,23 @@ static int write_string(struct template *t, struct json_ref ref, const struct pa
     return write_interpolated(t, ref, s, path);
 }
 
-static int write_value(struct template *t, struct json_ref ref, const struct path *path)
+static int write_value(struct template *t, struct json_ref ref, const struct path *path);
+
+/* takes: of an object, NULL: all members. */
+static int write_list(struct template *t, struct json_ref ref, bool (*takes)(struct json_ref key),
+                      const struct path *path)
 {
-    const enum json_type type = json_type(ref);
-    if (type == JSON_STRING)
-        return write_string(t, ref, path);
-    if (type != JSON_ARRAY && type != JSON_OBJECT) {
-        buf_slice_append(&t->text, json_text(ref));
-        return 0;
-    }
-    const bool object = type == JSON_OBJECT;
+    const bool object = json_type(ref) == JSON_OBJECT;
     struct json_iter it = json_iter(ref);
+    bool first = true;
     buf_char(&t->text, object ? '{' : '[');
     for (uint32_t i = 0; json_next(&it); i++) {
         struct path member = path_index(path, i);
-        if (i > 0)
+        if (takes && !takes(it.key))
+            continue;
+        if (!first)
             buf_char(&t->text, ',');
+        first = false;
         if (object) {
             member = path_key(path, json_string(it.key, &t->scope->c->scratch));
             if (!member.key.ptr)
@@ -362,6 +363,17 @@ static int write_value(struct template *t, struct json_ref ref, const struct pat
             return -1;
     }
     buf_char(&t->text, object ? '}' : ']');
+    return 0;
+}
+
+static int write_value(struct template *t, struct json_ref ref, const struct path *path)
+{
+    const enum json_type type = json_type(ref);
+    if (type == JSON_STRING)
+        return write_string(t, ref, path);
+    if (type == JSON_ARRAY || type == JSON_OBJECT)
+        return write_list(t, ref, NULL, path);
+    buf_slice_append(&t->text, json_text(ref));
     return 0;
 }
 
@@ -389,6 +401,26 @@ int binding_compile(struct scope *scope, struct json_ref ref, const struct path 
     *result = NULL;
     buf_init(&t.text, (size_t)GRAPH_SOURCE_MAX_BYTES * 4); /* escapes may grow */
     int rc = write_value(&t, ref, path);
+    if (rc == 0)
+        rc = finish(&t, result);
+    buf_free(&t.text);
+    return rc;
+}
+
+int binding_compile_members(struct scope *scope, struct json_ref object,
+                            bool (*takes)(struct json_ref key), const struct path *path,
+                            const struct binding **result)
+{
+    struct template t = {.scope = scope};
+    struct json_iter it = json_iter(object);
+    bool any = false;
+    *result = NULL;
+    while (json_next(&it))
+        any |= takes(it.key);
+    if (!any)
+        return 0;
+    buf_init(&t.text, (size_t)GRAPH_SOURCE_MAX_BYTES * 4);
+    int rc = write_list(&t, object, takes, path);
     if (rc == 0)
         rc = finish(&t, result);
     buf_free(&t.text);

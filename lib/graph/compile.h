@@ -34,6 +34,7 @@ struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
     struct json_ref input, expression, template, jq, delay, items;
+    struct json_ref config; /* of a node that a remote worker executes */
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
@@ -146,6 +147,12 @@ MUSTCHECK int definition_node(struct compiler *c, struct json_ref ref, const str
                               struct node_fields *fields);
 
 MUSTCHECK int nodes_pass(struct compiler *c);
+/* Whether a remote worker executes it, and from which queue (remote.c). */
+MUSTCHECK int remote_read(struct compiler *c, struct graph_node *node,
+                          const struct node_fields *fields, const struct path *path);
+/* The members of an object in `config` that go to the remote worker. */
+bool remote_function_takes(struct json_ref key);
+bool remote_work_takes(struct json_ref key); /* of an agent or a tool */
 MUSTCHECK int edges_pass(struct compiler *c);
 /* For edges_pass: a reference to a node, NO_NODE when there is none of that id (reported). */
 MUSTCHECK int edge_resolve(struct compiler *c, struct json_ref ref, const struct path *path,
@@ -209,5 +216,9 @@ MUSTCHECK int expr_compile(struct scope *scope, struct json_ref string, size_t o
 /* A template; *binding is NULL when a reference in it is wrong (reported). */
 MUSTCHECK int binding_compile(struct scope *scope, struct json_ref template,
                               const struct path *path, const struct binding **binding);
+/* Of an object the members for which `takes` holds; NULL when there are none. */
+MUSTCHECK int binding_compile_members(struct scope *scope, struct json_ref object,
+                                      bool (*takes)(struct json_ref key), const struct path *path,
+                                      const struct binding **binding);
 
 #endif

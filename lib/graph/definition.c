@@ -313,10 +313,9 @@ static int read_function(struct compiler *c, const struct path *path, struct nod
     suggest_init(&suggest, name);
     for (enum graph_function i = 0; i < FUNCTION_NONE; i++)
         suggest_offer(&suggest, slice_str(function_name(i)));
-    report_error(c, ref, &place,
-                 "no built-in function is called '%.*s'%s (functions of plugins and remote workers "
-                 "are not supported yet)",
-                 SLICE_ARG(shown(name)), hint_of(&suggest).text);
+    report_warning(c, ref, &place,
+                   "no built-in function is called '%.*s'%s: a remote worker has to serve it",
+                   SLICE_ARG(shown(name)), hint_of(&suggest).text);
     return 0;
 }
 

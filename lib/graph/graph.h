@@ -46,8 +46,8 @@
     X(DELAY, "delay", NULL, true)                                                                  \
     X(SIGNAL, "signal", "wait", false)                                                             \
     X(HUMAN, "human", "human_gate", false)                                                         \
-    X(AGENT, "agent", "agent_call", false)                                                         \
-    X(TOOL, "tool", "tool_call", false)
+    X(AGENT, "agent", "agent_call", true)                                                          \
+    X(TOOL, "tool", "tool_call", true)
 
 enum node_type {
 #define X(id, text, alias, built) NODE_##id,
@@ -270,6 +270,9 @@ struct graph_node {
     enum graph_strategy strategy;             /* AGGREGATE */
     const struct binding *items;              /* FILTER, AGGREGATE: config.items, or NULL */
     struct slice queue;                       /* "default" */
+    struct slice remote;     /* what a remote worker is to execute; ptr NULL: it executes here */
+    struct slice task_queue; /* REMOTE: where its tasks wait */
+    const struct binding *config; /* REMOTE: the further fields of config; NULL: none */
     const struct schema *input_schema, *output_schema; /* or NULL */
 };
 

@@ -156,6 +156,12 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
         binding_compile(scope, draft->input, &input, &node->input) != 0)
         return -1;
     scope->input = INPUT_CHECKED;
+    if (json_present(draft->config) &&
+        binding_compile_members(scope, draft->config,
+                                node->type == NODE_FUNCTION ? remote_function_takes
+                                                            : remote_work_takes,
+                                &config, &node->config) != 0)
+        return -1;
     struct path delay = path_key(&config, node->delay_until ? SLICE("until") : SLICE("ms"));
     if (json_present(draft->delay) &&
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
@@ -310,7 +316,8 @@ static int node_names(struct compiler *c, uint32_t index)
             return -1;
     }
     node->reads_context = config.names_context || conditions.names_context;
-    node->reads_run = config.names_run || conditions.names_run;
+    /* A task names its run. */
+    node->reads_run = config.names_run || conditions.names_run || node->remote.ptr;
     node->read_previous_count = c->previous_count;
     if (copy_list(c, c->previous, c->previous_count, &node->reads_previous) != 0)
         return -1;

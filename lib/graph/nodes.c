@@ -260,6 +260,9 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     if (check_one_of(c, ref, &fields, path) != 0)
         return -1;
     read_values(draft, node, &fields);
+    if (remote_read(c, node, &fields, path) != 0)
+        return -1;
+    draft->config = node->remote.ptr ? fields.config : JSON_NONE;
     return 0;
 }
 

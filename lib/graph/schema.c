@@ -61,10 +61,12 @@ static void reach(bool reached[CONTEXT_COUNT], enum field_context context)
         NODE_TYPES(X)
 #undef X
     }
-    if (context == CONTEXT_FUNCTION)
+    if (context == CONTEXT_FUNCTION) {
+        reach(reached, CONTEXT_REMOTE);
         for (enum graph_function f = 0; f < FUNCTION_NONE; f++)
             if (function_built(f))
                 reach(reached, function_input_context(f));
+    }
 }
 
 /* --- values --- */
@@ -236,6 +238,18 @@ static bool config_needed(enum field_context context)
     return false;
 }
 
+/* Of a function that is not built in all else goes to the remote worker. */
+static void write_function_config(struct buf *out)
+{
+    buf_str(out, "{\"if\":{\"properties\":{\"function_name\":");
+    write_functions(out);
+    buf_str(out, "}},\"then\":");
+    write_reference(out, CONTEXT_FUNCTION);
+    buf_str(out, ",\"else\":");
+    write_reference(out, CONTEXT_REMOTE);
+    buf_char(out, '}');
+}
+
 /* A node's config by its type. */
 static void write_config_rules(struct buf *out)
 {
@@ -251,7 +265,10 @@ static void write_config_rules(struct buf *out)
         buf_str(out, "{\"if\":{\"properties\":{\"type\":");
         write_types(out, context);
         buf_str(out, "},\"required\":[\"type\"]},\"then\":{\"properties\":{\"config\":");
-        write_reference(out, context);
+        if (context == CONTEXT_FUNCTION)
+            write_function_config(out);
+        else
+            write_reference(out, context);
         buf_str(out, config_needed(context) ? "},\"required\":[\"config\"]" : "}");
         if (context == CONTEXT_LOOP_CONFIG) {
             /* What `loop` needs stands there or in config. */

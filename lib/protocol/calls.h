@@ -101,6 +101,18 @@ void settle_op_fail(struct command *command);
 void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, uint32_t queue,
                     struct slice data, struct slice wanted);
 
+/* The token becomes a task, in a queue of tasks: alone, of kind LEDGER_WAIT, with an identity that is the whole
+ * live field. timeout_ms: from its first claim, 0: none. queue, data, wanted: how it comes back. */
+struct settle_task {
+    uint32_t attempt;
+    uint32_t queue;
+    struct slice data, wanted;
+    int64_t timeout_ms;
+    struct slice task_queue;
+    struct slice task; /* JSON */
+};
+void settle_op_task(struct command *command, const struct settle_task *task);
+
 /* In the order of their execution; the first is of the token itself. next: the node that was gone on with. So many
  * operations follow it; 0: it only led to `next`, in its own scope. */
 void settle_step(struct command *command, struct slice next, uint32_t op_count,
@@ -155,6 +167,16 @@ struct stored_output {
 };
 void stored_output_write(struct buf *out, const struct stored_output *output);
 MUSTCHECK int stored_output_read(struct slice text, struct stored_output *output);
+
+/* What came of a task: "kind|fence|worker|started_us|ended_us|body". Kinds: c completed and f failed, with what the
+ * remote worker said; t timed out; l its workers were lost; z its result was too large. */
+struct task_result {
+    char kind;
+    struct slice worker;
+    int64_t started_us, ended_us; /* of the last claim */
+    struct slice body;            /* c, f: JSON; z: its size */
+};
+MUSTCHECK int task_result_read(struct slice text, struct task_result *result);
 
 /* --- sessions --- */
 

@@ -162,6 +162,40 @@ void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, u
     buf_free(&rest);
 }
 
+void settle_op_task(struct command *command, const struct settle_task *task)
+{
+    struct buf rest;
+    buf_init(&rest, COMMAND_MAX_BYTES);
+    buf_printf(&rest, "%u,%u,", task->attempt, task->queue);
+    buf_slice_append(&rest, task->data);
+    buf_char(&rest, ',');
+    buf_int(&rest, task->timeout_ms);
+    buf_char(&rest, ',');
+    buf_slice_append(&rest, task->task_queue);
+    buf_char(&rest, ',');
+    buf_slice_append(&rest, task->wanted);
+    command_arg_str(command, "r");
+    command_arg_buf(command, &rest);
+    command_arg(command, task->task);
+    buf_free(&rest);
+}
+
+/* A claim's time is when it was made; of what was never claimed it is 0. */
+int task_result_read(struct slice text, struct task_result *result)
+{
+    struct slice kind, fence, started, ended;
+    if (!decimal_cut(&text, '|', &kind) || !decimal_cut(&text, '|', &fence) ||
+        !decimal_cut(&text, '|', &result->worker) || !decimal_cut(&text, '|', &started) ||
+        !decimal_cut(&text, '|', &ended))
+        return -1;
+    result->kind = kind.len == 1 ? kind.ptr[0] : '?';
+    result->body = text;
+    return strchr("cftlz", result->kind) && decimal_i64(started, &result->started_us) &&
+                   decimal_i64(ended, &result->ended_us)
+               ? 0
+               : -1;
+}
+
 /* --- the reply --- */
 
 int settle_read(const redisReply *reply, struct settle_reply *out)

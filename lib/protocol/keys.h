@@ -9,6 +9,7 @@
 #define KEY_RUNS "troupe:runs"
 #define KEY_REJECTED "troupe:rejected"
 #define KEY_WORKFLOWS "troupe:workflows"
+#define KEY_SCRIPT "troupe:script:" /* and its name */
 #define KEY_RECORD "troupe:record"
 #define KEY_GRAPH_WANTED "troupe:graph:wanted"
 #define KEY_COMPLETIONS "troupe:completion_events"

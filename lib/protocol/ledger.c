@@ -182,6 +182,12 @@ static bool read_caller_part(struct slice part, struct ledger_record *record)
             return false;
         record->rejected = (struct ledger_rejected){f[0], f[1], f[2], f[3]};
         return true;
+    case LEDGER_TASK:
+        if (!read_fields(part, f, 7))
+            return false;
+        record->task = (struct ledger_task){
+            .run = f[0], .node = f[1], .scope = f[2], .kind = f[4], .worker = f[5], .detail = f[6]};
+        return decimal_u32(f[3], &record->task.attempt);
     }
     return false;
 }
@@ -227,6 +233,10 @@ static bool read_script_part(struct slice part, struct ledger_record *record)
         return decimal_cut(&rest, '|', &event) && decimal_cut(&rest, '|', &delta) &&
                decimal_u64(event, &outcome->event) && decimal_i64(delta, &outcome->delta) &&
                read_status(rest, &outcome->status);
+    case LEDGER_TASK: /* event|number */
+        outcome->status = 'r';
+        return decimal_cut(&rest, '|', &event) && decimal_u64(event, &outcome->event) &&
+               decimal_u64(rest, &outcome->number);
     case LEDGER_DUPLICATE:
     case LEDGER_REJECTED:
         return part.len == 0;

@@ -22,12 +22,15 @@ enum ledger_kind {
     LEDGER_COMMAND = 'k',
     LEDGER_DUPLICATE = 'd',
     LEDGER_REJECTED = 'r',
+    LEDGER_TASK = 'g',
 };
 
 struct ledger_start {
     struct slice run, workflow, version, digest, input, labels, submitted_us, inbox_id, run_json;
     struct slice deadline_ms; /* unix ms; "0": none */
 };
+/* Of a `w` record whose token became a task: this, and its queue. */
+#define LEDGER_TASK_REASON "task "
 struct ledger_execution { /* x, o and w */
     struct slice run;
     struct slice node; /* decimal, or "o" */
@@ -51,6 +54,13 @@ struct ledger_duplicate {
 struct ledger_rejected {
     struct slice run, inbox_id, reason, request;
 };
+/* Something happened to a task: claim, progress, lapse, release. Written by scripts. */
+struct ledger_task {
+    struct slice run, node, scope; /* node: decimal */
+    uint32_t attempt;
+    struct slice kind, worker;
+    struct slice detail; /* progress: JSON; else len 0 */
+};
 
 /* The script's part of x, o, n. */
 struct ledger_outcome {
@@ -69,10 +79,11 @@ struct ledger_record {
         struct ledger_command command;
         struct ledger_duplicate duplicate;
         struct ledger_rejected rejected;
+        struct ledger_task task;
         struct slice continuation_run;
     };
     struct ledger_outcome
-        outcome;              /* s: event, delta = counter; k: event, delta, status; others as is */
+        outcome; /* s: event, delta = counter; k: event, delta, status; g: event, number; others as is */
     struct slice caller_part; /* raw, for the event log */
     struct slice script_part;
 };

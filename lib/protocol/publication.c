@@ -1,6 +1,7 @@
 #include "protocol/publication.h"
 #include "protocol/command.h"
 #include "protocol/keys.h"
+#include <stdio.h>
 
 enum { GRAPH_KEPT_S = 86400 };
 
@@ -65,5 +66,17 @@ int publish_names(struct redis *redis, const struct publication *items, uint32_t
     command_arg_str(&command, KEY_WORKFLOWS);
     for (uint32_t i = 0; i < count; i++)
         add_name(&command, &items[i]);
+    return send(redis, &command, err);
+}
+
+int publish_script(struct redis *redis, enum script script, struct err *err)
+{
+    char key[KEY_MAX];
+    struct command command;
+    (void)snprintf(key, sizeof key, KEY_SCRIPT "%s", script_name(script));
+    command_init(&command);
+    command_begin(&command, "SET");
+    command_arg_str(&command, key);
+    command_arg(&command, script_text(script));
     return send(redis, &command, err);
 }

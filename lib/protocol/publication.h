@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "protocol/redis.h"
+#include "protocol/scripts.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,5 +26,8 @@ MUSTCHECK int publish_canonical(struct redis *redis, struct slice digest, struct
 /* `NAME@VERSION`, and `NAME` for the latest ones; graphs first. A few hundred per call. */
 MUSTCHECK int publish_names(struct redis *redis, const struct publication *items, uint32_t count,
                             struct err *err);
+
+/* A script that programs call which have none of their own: its text, as `troupe:script:NAME`. */
+MUSTCHECK int publish_script(struct redis *redis, enum script script, struct err *err);
 
 #endif

@@ -18,7 +18,8 @@
     X(LOAD, "load")                                                                                \
     X(INSPECT, "inspect")                                                                          \
     X(FIRE, "fire")                                                                                \
-    X(DISMISS, "dismiss")
+    X(DISMISS, "dismiss")                                                                          \
+    X(TASKS, "tasks")
 
 enum script {
 #define X(id, name) SCRIPT_##id,

@@ -106,7 +106,7 @@ void wanted_write_output(struct buf *out, const struct graph *graph)
         add_name(out, "rn", &first);
 }
 
-/* An item's text: a node index, `in`, `rn`, `p` and a number, `q5.7`, `5?7.2`; some with `^` and a depth. */
+/* An item's text: a node index, `in`, `rn`, `p` or `y` and a number, `q5.7`, `5?7.2`; some with `^` and a depth. */
 static bool parse_item(struct slice text, struct wanted_item *item)
 {
     item->node = 0;
@@ -119,23 +119,26 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         return true;
     }
     item->kind = WANTED_NODE;
-    if (text.len > 1 && (text.ptr[0] == 'p' || text.ptr[0] == 'q')) {
-        /* p: the token's own number; q: a node of the previous iteration */
-        item->kind = text.ptr[0] == 'p' ? WANTED_PARKED : WANTED_PREVIOUS;
+    if (text.len > 1 && strchr("pyq", text.ptr[0])) {
+        /* p, y: the token's own number; q: a node of the previous iteration */
+        item->kind = text.ptr[0] == 'p'   ? WANTED_PARKED
+                     : text.ptr[0] == 'y' ? WANTED_RESULT
+                                          : WANTED_PREVIOUS;
         text = slice_of(text.ptr + 1, text.len - 1);
     }
+    const bool own = item->kind == WANTED_PARKED || item->kind == WANTED_RESULT;
     /* Of which loop, behind which one, in which frame: of no interest here. */
-    for (size_t i = 1; i < text.len && item->kind != WANTED_PARKED; i++) {
+    for (size_t i = 1; i < text.len && !own; i++) {
         const char c = text.ptr[i];
         if (c == '^' || c == (item->kind == WANTED_PREVIOUS ? '.' : '?'))
             text.len = i;
     }
-    if (text.len == 0 || (text.len > 9 && item->kind != WANTED_PARKED))
+    if (text.len == 0 || (text.len > 9 && !own))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
             return false;
-        if (item->kind != WANTED_PARKED) /* its number is the token's own, and may be large */
+        if (!own) /* its number is the token's own, and may be large */
             item->node = item->node * 10 + (uint32_t)(text.ptr[i] - '0');
     }
     return true;

@@ -17,7 +17,14 @@ void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t no
 /* Of the hidden last token; empty when the graph has no output mapping. ";" when it needs nothing. */
 void wanted_write_output(struct buf *out, const struct graph *graph);
 
-enum wanted_kind { WANTED_NODE, WANTED_INPUT, WANTED_RUN, WANTED_PARKED, WANTED_PREVIOUS };
+enum wanted_kind {
+    WANTED_NODE,
+    WANTED_INPUT,
+    WANTED_RUN,
+    WANTED_PARKED,
+    WANTED_RESULT,
+    WANTED_PREVIOUS
+};
 
 struct wanted_item {
     enum wanted_kind kind;

@@ -157,6 +157,7 @@ static int add_record(struct chores *chores, const struct ledger_record *record,
     case LEDGER_WAIT:
     case LEDGER_CONTINUATION:
     case LEDGER_COMMAND:
+    case LEDGER_TASK:
         break;
     }
     return 0;
@@ -351,6 +352,7 @@ static bool ends_run(const struct ledger_record *record, struct slice *run)
     case LEDGER_START:
     case LEDGER_DUPLICATE:
     case LEDGER_REJECTED:
+    case LEDGER_TASK:
         return false;
     }
     return record->outcome.status != 'r';

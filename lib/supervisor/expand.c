@@ -505,7 +505,15 @@ static void expand_rejected(struct supervisor *s, const struct record *record)
     archive_add_rejected(&s->archive, &row);
 }
 
-/* A token that waits for its time: nothing happened to the run. */
+/* It waits for a remote worker, not for its time. */
+static bool is_task(const struct ledger_execution *execution)
+{
+    const size_t len = sizeof(LEDGER_TASK_REASON) - 1;
+    return execution->reason.len > len &&
+           memcmp(execution->reason.ptr, LEDGER_TASK_REASON, len) == 0;
+}
+
+/* A token that waits: nothing happened to the run. */
 static int expand_wait(struct supervisor *s, const struct record *record, struct err *err)
 {
     const struct ledger_execution *execution = &record->ledger.execution;
@@ -521,7 +529,37 @@ static int expand_wait(struct supervisor *s, const struct record *record, struct
     fold(run, entry, &record->ledger.outcome, true);
     if (run->fold.started_us == 0 || execution->started_us < run->fold.started_us)
         run->fold.started_us = execution->started_us;
-    add_event(s, record, "wait", execution, index, wait_detail(s, execution));
+    if (is_task(execution))
+        add_event(s, record, "task", execution, index,
+                  slice_of(execution->reason.ptr + sizeof(LEDGER_TASK_REASON) - 1,
+                           execution->reason.len - (sizeof(LEDGER_TASK_REASON) - 1)));
+    else
+        add_event(s, record, "wait", execution, index, wait_detail(s, execution));
+    return 0;
+}
+
+/* Claimed, told of, lapsed or handed back by a remote worker: nothing happened to the run. */
+static int expand_task(struct supervisor *s, const struct record *record, struct err *err)
+{
+    static const char *const kinds[] = {"claim", "progress", "lapse", "release"};
+    const struct ledger_task *task = &record->ledger.task;
+    const struct entry *entry = &s->batch.entries[record->entry];
+    const struct ledger_execution of = {.scope = task->scope, .attempt = task->attempt};
+    struct run *run = record->run;
+    const char *kind = NULL;
+    uint32_t index;
+    if (!may_follow(s, run, entry, &record->ledger.outcome))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (slice_eq_str(task->kind, kinds[i]))
+            kind = kinds[i];
+    }
+    if (!kind || !decimal_u32(task->node, &index) || index >= run->graph->node_count)
+        return err_set(err, ERR_INTERNAL, "a ledger record of run %s has '%.*s' of node %.*s",
+                       run->id, SLICE_ARG(task->kind), SLICE_ARG(task->node));
+    touch(&s->batch, run, entry->slot);
+    fold(run, entry, &record->ledger.outcome, true);
+    add_event(s, record, kind, &of, index, task->detail.len > 0 ? task->detail : task->worker);
     return 0;
 }
 
@@ -535,6 +573,8 @@ static int expand_record(struct supervisor *s, const struct record *record, stru
         return expand_execution(s, record, err);
     case LEDGER_WAIT:
         return expand_wait(s, record, err);
+    case LEDGER_TASK:
+        return expand_task(s, record, err);
     case LEDGER_CONTINUATION:
         return expand_continuation(s, record, err);
     case LEDGER_COMMAND:

@@ -71,7 +71,7 @@ static int send_names(struct supervisor *s, const struct store_workflow *items, 
     return publish_names(s->redis, names, end - begin, err);
 }
 
-/* Graphs before the names that lead to them, the mark last. */
+/* Graphs before the names that lead to them, the mark last; what remote workers call besides. */
 static int publish_all(struct supervisor *s, struct err *err)
 {
     struct store_workflow *items;
@@ -90,6 +90,8 @@ static int publish_all(struct supervisor *s, struct err *err)
         if (send_names(s, items, count, i, end, err) != 0)
             return -1;
     }
+    if (publish_script(s->redis, SCRIPT_TASKS, err) != 0)
+        return -1;
     const int64_t now_ms = clock_wall_us(s->clock) / 1000;
     (void)snprintf(mark, sizeof mark, "%lld", (long long)now_ms);
     redisReply *reply = redis_words(s->redis, err, "HSET", KEY_WORKFLOWS, mark_field, mark, NULL);

@@ -92,6 +92,8 @@ static struct slice run_of(const struct ledger_record *record)
         return record->continuation_run;
     case LEDGER_COMMAND:
         return record->command.run;
+    case LEDGER_TASK:
+        return record->task.run;
     case LEDGER_DUPLICATE:
     case LEDGER_REJECTED:
         break;

@@ -26,20 +26,28 @@ struct slice run_keep_scratch(struct run *run)
     return buf_ok(scratch) ? arena_copy(&run->token->arena, buf_slice(scratch)) : SLICE_NONE;
 }
 
-static struct ledger_execution record_of(const struct run *run)
+struct ledger_execution run_record(const struct run *run)
 {
     const struct token *token = run->token;
-    return (struct ledger_execution){.run = token->run,
-                                     .node = token->node,
-                                     .scope = token->scope,
-                                     .attempt = token->attempt,
-                                     .started_us = run->started_us,
-                                     .ended_us = run->by->now_us(run->by->context),
-                                     .worker = run->by->consumer,
-                                     .taken = SLICE(""),
-                                     .reason = SLICE(""),
-                                     .output = SLICE(""),
-                                     .error = SLICE("")};
+    const bool elsewhere = run->result.worker.len > 0;
+    return (struct ledger_execution){
+        .run = token->run,
+        .node = token->node,
+        .scope = token->scope,
+        .attempt = token->attempt,
+        .started_us = elsewhere ? run->result.started_us : run->started_us,
+        .ended_us = elsewhere ? run->result.ended_us : run->by->now_us(run->by->context),
+        .worker = elsewhere ? run->result.worker : run->by->consumer,
+        .taken = SLICE(""),
+        .reason = SLICE(""),
+        .output = SLICE(""),
+        .error = SLICE("")};
+}
+
+/* An execution by a remote worker ended earlier. */
+static int64_t now_or_end(const struct run *run, const struct ledger_execution *record)
+{
+    return run->result.worker.len > 0 ? run->by->now_us(run->by->context) : record->ended_us;
 }
 
 int run_fail(struct run *run)
@@ -47,7 +55,7 @@ int run_fail(struct run *run)
     static const struct route_op fails = {.kind = ROUTE_FAIL};
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
+    struct ledger_execution record = run_record(run);
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
     failure_write_json(scratch, &run->failure, run->node ? run->node->id : SLICE_NONE,
@@ -72,8 +80,8 @@ int run_fail(struct run *run)
 
 /* --- parking --- */
 
-/* What the token wants without what it was parked with. */
-static struct slice wanted_before(const struct token *token)
+/* `p` begins what it was parked with, and is in no other name. */
+struct slice run_wanted_before(const struct token *token)
 {
     struct slice wanted = token->wanted;
     if (token->state != 'f')
@@ -87,25 +95,18 @@ static struct slice wanted_before(const struct token *token)
     return wanted;
 }
 
-/* The token stays, and waits: with the record of a failed attempt, or of nothing but the waiting. */
-static int park(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
-                int64_t due_ms, uint32_t attempt, struct slice data)
+int run_stay(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
+             struct route_op op, struct slice reason)
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
-    struct route_op *op = arena_zalloc(&token->arena, sizeof(*op));
-    char due[24];
-    const int len = snprintf(due, sizeof(due), "%" PRId64, due_ms);
-    record->reason = arena_copy(&token->arena, slice_of(due, (size_t)len));
-    if (!op || !record->reason.ptr)
+    struct route_op *kept = arena_zalloc(&token->arena, sizeof(*kept));
+    record->reason = reason;
+    if (!kept || !reason.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory to wait");
-    *op = (struct route_op){.kind = ROUTE_PARK,
-                            .where = token->queue,
-                            .wanted = wanted_before(token),
-                            .due_ms = due_ms,
-                            .attempt = attempt,
-                            .data = arena_copy(&token->arena, data)};
-    scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len + record->error.len;
+    *kept = op;
+    scratch->cap_bytes =
+        RECORD_EXTRA_BYTES + token->scope.len + record->error.len + record->reason.len;
     buf_reset(scratch);
     ledger_write_execution(scratch, record);
     token->result = (struct token_result){.kind = kind,
@@ -115,16 +116,33 @@ static int park(struct run *run, struct ledger_execution *record, enum ledger_ki
                                           .output_field = SLICE(""),
                                           .output_value = SLICE(""),
                                           .record = run_keep_scratch(run),
-                                          .ops = op,
+                                          .ops = kept,
                                           .op_count = 1};
-    return token->result.record.ptr && op->data.ptr
+    return token->result.record.ptr
                ? 0
                : failure_fill(&run->failure, "too_large", "out of memory to wait");
 }
 
+static int park(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
+                int64_t due_ms, uint32_t attempt, struct slice data)
+{
+    struct token *token = run->token;
+    char due[24];
+    const int len = snprintf(due, sizeof(due), "%" PRId64, due_ms);
+    const struct route_op op = {.kind = ROUTE_PARK,
+                                .where = token->queue,
+                                .wanted = run_wanted_before(token),
+                                .due_ms = due_ms,
+                                .attempt = attempt,
+                                .data = arena_copy(&token->arena, data)};
+    if (!op.data.ptr)
+        return failure_fill(&run->failure, "too_large", "out of memory to wait");
+    return run_stay(run, record, kind, op, arena_copy(&token->arena, slice_of(due, (size_t)len)));
+}
+
 int run_wait_until(struct run *run, int64_t until_us)
 {
-    struct ledger_execution record = record_of(run);
+    struct ledger_execution record = run_record(run);
     char data[32];
     int len = snprintf(data, sizeof(data), "d%" PRId64, run->started_us);
     return park(run, &record, LEDGER_WAIT, (until_us + 999) / 1000, run->token->attempt,
@@ -146,7 +164,7 @@ bool run_may_retry(const struct run *run)
     static const char *const final[] = {"binding",     "expression",       "type",
                                         "routing",     "join_unsatisfied", "loop_limit",
                                         "worker_lost", "internal"};
-    if (!run->node || run->token->attempt >= run->node->retry.max_attempts)
+    if (!run->node || run->final || run->token->attempt >= run->node->retry.max_attempts)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(final); i++) {
         if (strcmp(run->failure.code, final[i]) == 0)
@@ -159,7 +177,7 @@ int run_retry(struct run *run)
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
+    struct ledger_execution record = run_record(run);
     const int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
@@ -169,8 +187,8 @@ int run_retry(struct run *run)
     if (!record.error.ptr)
         return -1;
     return park(run, &record, LEDGER_EXECUTION,
-                pause_ms > 0 ? (record.ended_us + 999) / 1000 + pause_ms : 0, token->attempt + 1,
-                SLICE(""));
+                pause_ms > 0 ? (now_or_end(run, &record) + 999) / 1000 + pause_ms : 0,
+                token->attempt + 1, SLICE(""));
 }
 
 /* Nobody reads the output of a terminal node but an output mapping that names it: the record has it
@@ -221,7 +239,7 @@ int run_conclude(struct run *run, enum route_outcome outcome, struct slice outpu
 {
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
-    struct ledger_execution record = record_of(run);
+    struct ledger_execution record = run_record(run);
     record.failed = outcome == ROUTE_CONTINUES || outcome == ROUTE_GOES_TO;
     record.skipped = outcome == ROUTE_SKIPPED;
     record.error = error;
@@ -233,7 +251,7 @@ int run_conclude(struct run *run, enum route_outcome outcome, struct slice outpu
     token->result =
         (struct token_result){.kind = is_hidden(token) ? LEDGER_OUTPUT : LEDGER_EXECUTION,
                               .failed = record.failed,
-                              .ended_us = record.ended_us,
+                              .ended_us = now_or_end(run, &record),
                               .ops = route->ops,
                               .op_count = route->op_count};
     int rc = store_output(run, &record);

@@ -51,6 +51,9 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
     case WANTED_RUN:
         run->values.run.text = text;
         return 0;
+    case WANTED_RESULT:
+        run->came_back = text;
+        return 0;
     case WANTED_PARKED: /* d<started_us>,… */
         run->resumed = text.len > 1;
         run->started_us = 0;
@@ -244,7 +247,11 @@ static int execute_node(struct run *run)
     if (!run->resumed &&
         check_schema(run, run->node->input_schema, &run->values.input, "input") != 0)
         return -1;
-    if (exec_run(&task) != 0) {
+    if (run->node->remote.ptr && !run->resumed)
+        return run_post(run);
+    if (run->node->remote.ptr && run_take_back(run, &task.passed) != 0)
+        return -1;
+    if (!run->node->remote.ptr && exec_run(&task) != 0) {
         run->failure = task.failure;
         return -1;
     }

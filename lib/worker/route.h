@@ -17,12 +17,14 @@ enum route_op_kind {
     ROUTE_DEAD,
     ROUTE_FAIL,
     ROUTE_PARK,
+    ROUTE_TASK,
     ROUTE_SCOPE,
     ROUTE_BACK
 };
 
 struct route_op {
     enum route_op_kind kind;
+    const struct settle_task *task; /* TASK */
     uint32_t node;
     uint32_t where;                /* EMIT, PARK: queue index; TAKEN, DEAD: slot */
     struct slice wanted;           /* EMIT, PARK; SCOPE: the scope of what follows */

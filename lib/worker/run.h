@@ -16,8 +16,11 @@ struct run {
     uint32_t *inputs; /* indices into values.outputs: what the input is made of */
     uint32_t input_count;
     int64_t started_us;
-    bool resumed; /* it waited, and began earlier */
-    bool routing; /* what failed was the choice of its edges */
+    bool resumed;              /* it waited, and began earlier */
+    bool final;                /* whoever failed it says that another attempt makes no sense */
+    struct slice came_back;    /* what came of its task; ptr NULL: it has not been one */
+    struct task_result result; /* the same, read; its worker has executed it */
+    bool routing;              /* what failed was the choice of its edges */
     struct exec_jq jq;
     struct graph_jq conditions; /* by jq; values has its address */
     struct graph_failure failure;
@@ -37,6 +40,16 @@ struct slice run_keep_scratch(struct run *run);
 MUSTCHECK int run_fail(struct run *run);
 /* The token's result is to be parked. */
 MUSTCHECK int run_wait_until(struct run *run, int64_t until_us);
+/* The token's result is to become a task for a remote worker. */
+MUSTCHECK int run_post(struct run *run);
+/* What came of the task: *output, or -1 with the failure. */
+MUSTCHECK int run_take_back(struct run *run, struct slice *output);
+/* The token stays, and waits, as `op` says: with the record of a failed attempt, or of nothing but the waiting. */
+MUSTCHECK int run_stay(struct run *run, struct ledger_execution *record, enum ledger_kind kind,
+                       struct route_op op, struct slice reason);
+/* What the token wants without what it was parked with. */
+struct slice run_wanted_before(const struct token *token);
+struct ledger_execution run_record(const struct run *run);
 /* Whether the failure may be tried again: by the node's retry, and by its code. */
 bool run_may_retry(const struct run *run);
 /* The failed attempt and the next one become the token's result. */

@@ -4,6 +4,8 @@ size_t submit_bytes(const struct token *token)
 {
     size_t bytes = token->result.record.len + token->result.output_value.len +
                    (size_t)token->result.op_count * 64 + 512;
+    if (token->result.op_count == 1 && token->result.ops[0].kind == ROUTE_TASK)
+        bytes += token->result.ops[0].task->task.len;
     for (uint32_t i = 0; i < token->step_count; i++)
         bytes += token->steps[i].record.len + token->steps[i].output_value.len +
                  (size_t)token->steps[i].op_count * 64 + 64;
@@ -30,6 +32,9 @@ static void add_op(struct command *command, const struct graph *graph, const str
         break;
     case ROUTE_PARK:
         settle_op_park(command, op->due_ms, op->attempt, op->where, op->data, op->wanted);
+        break;
+    case ROUTE_TASK:
+        settle_op_task(command, op->task);
         break;
     case ROUTE_FAIL:
         settle_op_fail(command);

@@ -45,7 +45,7 @@ local function work_read_plan(first, count, scope)
                 return nil
             end
             scope = a
-        elseif (kind == 'f' or kind == 'p') and count == 1 then
+        elseif (kind == 'f' or kind == 'p' or kind == 'r') and count == 1 then
             return kind == 'f' and 'fail' or 'park'
         else
             return nil

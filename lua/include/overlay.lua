@@ -9,11 +9,12 @@
 local runs, run_order = {}, {}
 -- One at a time, used again and again.
 local draft = {run = nil, changes = nil, joins = '', scope = '', counter = 0, open = 0, last = 0, events = 0,
-    emitted_before = 0}
+    emitted_before = 0, fence = nil}
 -- Tokens: run, queue, number, node, wanted, state, entry and queue index when it is handed on, live field's
 -- name, scope, attempt.
 local emitted, emitted_count = {}, 0
 local timers, timers_key = {}, prefix .. 'timers'
+local posted = {} -- tasks: run, stream, number, attempt
 
 -- names: `h`, `dg`, `fin` and, of each of the call's tokens of this run, the live field and what its entry
 -- stands for.
@@ -166,6 +167,12 @@ local function overlay_write()
         if run.status == 'r' and not token[7] then
             call('XADD', queue_seen[token[2]], '*', 'r', run.id, 'n', token[3], 'm',
                 run.incarnation .. '|' .. token[4] .. '|' .. token[10] .. '|' .. token[11], 'w', token[5])
+        end
+    end
+    for i = 1, #posted do
+        local run = posted[i][1]
+        if run.status == 'r' then
+            call('XADD', posted[i][2], '*', 'r', run.id, 'n', posted[i][3], 'm', run.incarnation .. '|' .. posted[i][4])
         end
     end
     for i = 1, #timers do

@@ -26,19 +26,40 @@ local function queue_key(name)
     return key
 end
 
+-- The last id that a stream gave, once: nil when there is none.
+local function stream_last_id(key)
+    local info = try('XINFO', 'STREAM', key)
+    if info.err then
+        if sub(info.err, 1, 15) ~= 'ERR no such key' then
+            error(info)
+        end
+        return nil
+    end
+    for i = 1, #info, 2 do
+        if info[i] == 'last-generated-id' then
+            return info[i + 1]
+        end
+    end
+end
+
 -- Before an XADD with an automatic id: a stream whose last id is the highest there is takes no more.
-local function queue_key_to_add(name)
-    local key = queue_key(name)
+local function check_writable(name, key)
     if not queue_writable[name] then
-        local info = try('XINFO', 'STREAM', key)
-        for i = 1, #info, 2 do
-            if info[i] == 'last-generated-id' and sub(info[i + 1], 1, 21) == '18446744073709551615-' then
-                error({err = 'EXHAUSTED ' .. key .. ' takes no more entries'})
-            end
+        if sub(stream_last_id(key) or '', 1, 21) == '18446744073709551615-' then
+            error({err = 'EXHAUSTED ' .. key .. ' takes no more entries'})
         end
         queue_writable[name] = true
     end
     return key
+end
+
+local function queue_key_to_add(name)
+    return check_writable(name, queue_key(name))
+end
+
+-- A queue of tasks has no group: what is given out leaves it.
+local function task_stream_to_add(name)
+    return check_writable(name, prefix .. 'q:' .. name)
 end
 
 local function queues_create()

@@ -57,9 +57,34 @@ local function run_through()
     end
 end
 
+-- The token becomes a task: it stays live, leaves its queue, and its task queue gets an entry.
+-- ARGV[at + 1]: `attempt,queue index,data,timeout in ms (0: none),task queue,wanted`; ARGV[at + 2]: the task.
+local function park_task(run, at, number, name, live)
+    local attempt, index, data, timeout, tasks, wanted =
+        match(ARGV[at + 1], '^(%d+),(%d+),(%w+),(%d+),([^%s,|]+),([^\t\n]*)$')
+    local node, scope, attempt_before, generation = match(live, '^(%w+)|([^|]*)|(%d+)|(%d+)|')
+    local queue = index and queue_names[index]
+    local kind = ARGV[at - 3]
+    if not queue or kind ~= 'w' or attempt ~= attempt_before or #timeout > 15 or ARGV[at + 2] == '' then
+        return false
+    end
+    -- Fences go on counting: an attempt before this one may still be somebody's.
+    local fence = draft.fence or match(field('b' .. number) or '', '^%d+') or '0'
+    local changes = draft.changes
+    changes[name] = node .. '|' .. scope .. '|' .. attempt .. '|' .. generation .. '|0|r'
+    changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
+    changes['w' .. number] = ARGV[at + 2]
+    changes['b' .. number] = fence .. '||0|0|0|0|' .. timeout .. '|' .. tasks
+    posted[#posted + 1] = {run, task_stream_to_add(tasks), number, attempt}
+    return true
+end
+
 -- The token stays live and leaves its queue: until its timer fires, or for its next attempt at once.
 -- ARGV[at] on: due (ms; 0: at once), `attempt,queue index,data,wanted`. False when that is malformed.
 local function park(run, at, number, name, live)
+    if ARGV[at] == 'r' then
+        return park_task(run, at, number, name, live)
+    end
     local due, rest = ARGV[at + 1], ARGV[at + 2]
     local attempt, index, data, wanted = match(rest, '^(%d+),(%d+),(%w*),([^\t\n]*)$')
     local node, scope, attempt_before, generation = match(live, '^(%w+)|([^|]*)|(%d+)|(%d+)|')
@@ -72,6 +97,9 @@ local function park(run, at, number, name, live)
         .. (attempt == attempt_before and generation or '0') .. '|0|' .. (waits and 'p' or data == '' and 'q' or 'f')
     if waits or data ~= '' then
         draft.changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
+    end
+    if draft.fence then
+        draft.changes['b' .. number] = draft.fence .. '||0|0|0|0|0|'
     end
     if waits then
         call('ZCARD', timers_key) -- its type, before any write
@@ -164,8 +192,15 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
     local changes = {[live_name] = false, [entry_name] = nil, output = nil}
     draft_begin(run, changes, scope)
     draft.counter = before - 1
-    if sub(live, -1) == 'f' then
+    draft.fence = nil
+    local state, attempt_at = sub(live, -1), #node + #scope + 3
+    if state == 'f' or state == 'r' or sub(live, attempt_at, attempt_at + 1) ~= '1|' then
+        -- It was parked, or a task, or its attempt before was.
+        draft.fence = match(field('b' .. number) or '', '^%d+')
         changes['p' .. number] = false
+        if draft.fence then
+            changes['b' .. number], changes['w' .. number], changes['y' .. number] = false, false, false
+        end
     end
     local last_live = live
     if steps > 0 then

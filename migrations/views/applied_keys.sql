@@ -7,4 +7,5 @@ select
     delta,
     at as applied_at
 from event_log
-where token is not null and kind not in ('wait', 'retry'); -- their tokens live on
+where token is not null
+    and kind not in ('wait', 'retry', 'task', 'claim', 'progress', 'lapse', 'release'); -- their tokens live on

@@ -64,6 +64,7 @@ static bool write_again(struct buf *out, const struct ledger_record *record)
         ledger_write_rejected(out, &record->rejected);
         return true;
     case LEDGER_DUPLICATE:
+    case LEDGER_TASK:
         return false;
     }
     DEMAND(false, "a record of kind %d", (int)record->kind);
