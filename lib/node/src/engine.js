@@ -59,16 +59,14 @@ export class Engine {
   }
 
   async run() {
-    let bell;
     try {
       await this.#open();
-      bell = this.#listenForBell();
+      void this.#listenForBell();
       await this.#work();
     } finally {
       this.#ended = true;
       this.#allowBell();
       this.#link.close();
-      await bell;
     }
   }
 

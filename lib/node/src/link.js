@@ -37,6 +37,7 @@ export class Link {
   #redis;
   #bell;
   #loaded = false;
+  #waiting = new Set(); // what ends waiting for an answer
   #sha = '';
 
   constructor(url, options, onError) {
@@ -99,11 +100,16 @@ export class Link {
   close() {
     this.#redis.disconnect();
     this.#bell.disconnect();
+    // A client that is between two connections leaves its commands unanswered.
+    for (const reject of this.#waiting) reject(new Error('the worker ends'));
   }
 
   async #timely(client, waitMs, answer) {
     let timer;
+    let leave;
     const late = new Promise((_, reject) => {
+      leave = reject;
+      this.#waiting.add(reject);
       timer = setTimeout(() => {
         reject(new Error(`no answer within ${waitMs} ms`));
         client.disconnect(true);
@@ -113,6 +119,7 @@ export class Link {
       return await Promise.race([answer, late]);
     } finally {
       clearTimeout(timer);
+      this.#waiting.delete(leave);
     }
   }
 }
