@@ -70,7 +70,8 @@ class Lane:
             if len(beats) == BEATS_MOST:
                 out.append(Call(self, 0, [], beats, jobs))
                 beats, jobs = [], []
-        results, size = [], 0
+        results: List[Result] = []
+        size = 0
         for result in self.results:
             size += len(result.body)
             if len(results) == RESULTS_MOST or (results and size > BYTES_MOST):

@@ -1,8 +1,8 @@
 """What a running task has to say: progress, log lines; from any thread, sent with its beats."""
 import json
 import threading
-from typing import Any, Deque, Dict, Optional
 from collections import deque
+from typing import Any, Deque, Dict, List, Optional
 
 BODY_MAX = 4096  # bytes that a beat may bring
 ROOM = 64  # of them, for the braces and names around
@@ -77,7 +77,8 @@ class Notes:
         if self._left_out:
             self._lines.appendleft("(%d lines left out)" % self._left_out)
             self._left_out = 0
-        size, lines = len(_json(what)) + ROOM, []
+        size = len(_json(what)) + ROOM
+        lines: List[str] = []
         while self._lines:
             size += len(_json(self._lines[0])) + 2
             if size > BODY_MAX and lines:

@@ -41,7 +41,8 @@ class Link:
     def __init__(self, url: str, options: Dict[str, Any]) -> None:
         options = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, **options}
         options["decode_responses"] = False
-        self._redis = redis.asyncio.Redis.from_url(url, **options)
+        # Any: the package has types for some of its calls only, by version.
+        self._redis: Any = redis.asyncio.Redis.from_url(url, **options)
         self._sha: Optional[str] = None
 
     async def open(self) -> Optional[int]:

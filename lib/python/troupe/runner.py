@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Deque, Tuple
 
 from .calls import COMPLETED, FAILED
@@ -51,7 +52,7 @@ class Runner:
         elif handler.asynchronous:
             job.running = self._loop.create_task(self._run_async(job, handler))
         else:
-            self._threads.submit(lambda: self._run_plain(job, handler))
+            self._threads.submit(partial(self._run_plain, job, handler))
 
     def close(self) -> None:
         self._threads.close()
