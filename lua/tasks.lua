@@ -86,6 +86,9 @@ local function is_body(kind, body)
     if not value then
         return false
     end
+    if value.usage ~= nil and type(value.usage) ~= 'table' then
+        return false
+    end
     return kind == 'c' and value.output ~= nil or kind == 'f' and type(value.code) == 'string'
 end
 
@@ -95,8 +98,8 @@ local function find_task(i)
     if not task.running then
         return nil, 'gone'
     end
-    if task.incarnation ~= ARGV[i + 2] or task.fence ~= ARGV[i + 3] or not task.state then
-        return nil, 'stale'
+    if task.incarnation ~= ARGV[i + 2] or task.fence ~= ARGV[i + 3] or not task.state or task.first_ms == 0 then
+        return nil, 'stale' -- fences go on from attempt to attempt: the last one's may stand there until a claim
     end
     return task
 end

@@ -55,6 +55,8 @@ void ledger_write_execution(struct buf *out, const struct ledger_execution *exec
     write_netstring(out, execution->reason);
     write_netstring(out, execution->output);
     write_netstring(out, execution->error);
+    if (execution->usage.len > 0)
+        write_netstring(out, execution->usage);
 }
 
 void ledger_write_continuation(struct buf *out, struct slice run) { write_netstring(out, run); }
@@ -93,7 +95,7 @@ static bool read_netstring(struct slice text, size_t *at, struct slice *bytes)
     return true;
 }
 
-#define FIELDS_MAX 12
+#define FIELDS_MAX 13
 
 /* Exactly `count` netstrings and nothing behind them. */
 static bool read_fields(struct slice part, struct slice *fields, uint32_t count)
@@ -132,8 +134,8 @@ static bool is_node(struct slice text, bool hidden)
 
 static bool read_execution(struct slice part, bool hidden, struct ledger_execution *execution)
 {
-    struct slice f[FIELDS_MAX];
-    if (!read_fields(part, f, 12) || !is_node(f[1], hidden))
+    struct slice f[FIELDS_MAX] = {[12] = SLICE("")};
+    if ((!read_fields(part, f, 12) && !read_fields(part, f, 13)) || !is_node(f[1], hidden))
         return false;
     *execution = (struct ledger_execution){.run = f[0],
                                            .node = f[1],
@@ -144,7 +146,8 @@ static bool read_execution(struct slice part, bool hidden, struct ledger_executi
                                            .taken = f[8],
                                            .reason = f[9],
                                            .output = f[10],
-                                           .error = f[11]};
+                                           .error = f[11],
+                                           .usage = f[12]};
     const bool back = slice_eq_str(execution->taken, "b");
     for (size_t i = 0; i < execution->taken.len && !back; i++) {
         if (execution->taken.ptr[i] != '0' && execution->taken.ptr[i] != '1')

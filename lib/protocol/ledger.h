@@ -44,6 +44,7 @@ struct ledger_execution { /* x, o and w */
     struct slice reason;
     struct slice output; /* JSON; len 0 when skipped, or failed and not handled */
     struct slice error;  /* JSON; len 0 unless failed */
+    struct slice usage;  /* JSON object: what a remote worker says that it took; len 0: nothing */
 };
 struct ledger_command {
     struct slice run, kind, command_id, by;

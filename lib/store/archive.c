@@ -21,7 +21,8 @@ enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CUR
       "(format binary)")                                                                           \
     X(executions, execution_count,                                                                 \
       "copy node_executions (run_id, node_index, scope, attempt, node_id, node_type, status, "     \
-      "token, at, started_at, ended_at, output, error, worker, terminal, list_order, goes_back) "  \
+      "token, at, started_at, ended_at, output, error, worker, terminal, list_order, goes_back, "  \
+      "usage) "                                                                                    \
       "from stdin (format binary)")                                                                \
     X(decisions, decision_count,                                                                   \
       "copy run_decision (run_id, node_index, scope, attempt, node_id, taken, dead, reason, at) "  \
@@ -163,7 +164,7 @@ bool archive_counts_as_end(const struct archive_execution *execution)
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
 {
     struct buf *out = &archive->executions;
-    copy_row(out, 17);
+    copy_row(out, 18);
     copy_uuid(out, execution->run);
     copy_int4(out, (int32_t)execution->node->index);
     copy_text(out, execution->scope.ptr ? execution->scope : SLICE(""));
@@ -187,6 +188,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     else
         copy_null(out);
     copy_bool(out, execution->goes_back);
+    copy_text(out, execution->usage);
     archive->execution_count++;
 }
 

@@ -94,10 +94,10 @@ struct archive_execution {
     const char *status; /* completed failed skipped cancelled */
     uint64_t token;     /* 0: skipped */
     int64_t at_us, started_us, ended_us;
-    struct slice output, error, worker; /* ptr NULL: none */
-    bool left;                          /* by an edge: its output is none of the run's */
-    bool goes_back;                     /* the next iteration of its loop began */
-    int64_t list_order;                 /* behind an each join; -1: elsewhere */
+    struct slice output, error, worker, usage; /* ptr NULL: none */
+    bool left;                                 /* by an edge: its output is none of the run's */
+    bool goes_back;                            /* the next iteration of its loop began */
+    int64_t list_order;                        /* behind an each join; -1: elsewhere */
 };
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution);
 /* Its output is one of those that a run without a mapping has. */

@@ -17,7 +17,10 @@ int store_event_list(struct store *store, struct slice run_id, uint64_t after, u
         store_query(store,
                     "select l.event, l.kind, " TIME_TO_MICROS(
                         "l.at") ", coalesce(l.token, 0), l.delta,"
-                                " l.status, e.node_id, coalesce(l.scope, ''), coalesce(l.attempt, "
+                                " l.status, coalesce(e.node_id, (select g.canonical::json -> "
+                                "'nodes' -> l.node_index ->> 'id' from run r join graph g using "
+                                "(digest) where r.run_id = l.run_id and l.node_index is not null"
+                                ")), coalesce(l.scope, ''), coalesce(l.attempt, "
                                 "0), e.status, l.detail"
                                 " from event_log l left join lateral (select node_id, status from "
                                 "node_executions n"

@@ -41,7 +41,8 @@ struct ledger_execution run_record(const struct run *run)
         .taken = SLICE(""),
         .reason = SLICE(""),
         .output = SLICE(""),
-        .error = SLICE("")};
+        .error = SLICE(""),
+        .usage = run->usage.ptr ? run->usage : SLICE("")};
 }
 
 /* An execution by a remote worker ended earlier. */

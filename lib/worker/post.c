@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { USAGE_BYTES = 4096 };
+
 /* --- the task --- */
 
 static void write_member(struct buf *out, const char *name, struct slice text)
@@ -123,6 +125,20 @@ static int unreadable(struct run *run)
                         SLICE_ARG(run->result.worker));
 }
 
+/* Any numbers: tokens, cost. */
+static int read_usage(struct run *run, struct json_ref body)
+{
+    struct json_ref usage = json_member(body, SLICE("usage"));
+    if (!json_present(usage))
+        return 0;
+    if (json_type(usage) != JSON_OBJECT || json_text(usage).len > USAGE_BYTES)
+        return failure_fill(&run->failure, "type",
+                            "the usage that worker '%.*s' tells is no object of %d bytes at most",
+                            SLICE_ARG(run->result.worker), USAGE_BYTES);
+    run->usage = json_text(usage);
+    return 0;
+}
+
 /* {"output": …, "usage": …} */
 static int read_output(struct run *run, struct json_ref body, struct slice *output)
 {
@@ -175,6 +191,8 @@ static int read_body(struct run *run, struct slice *output)
                    : unreadable(run);
     if (json_type(body) != JSON_OBJECT)
         return unreadable(run);
+    if (read_usage(run, body) != 0)
+        return -1;
     return run->result.kind == 'c' ? read_output(run, body, output) : read_failure(run, body);
 }
 

@@ -19,6 +19,7 @@ struct run {
     bool resumed;              /* it waited, and began earlier */
     bool final;                /* whoever failed it says that another attempt makes no sense */
     struct slice came_back;    /* what came of its task; ptr NULL: it has not been one */
+    struct slice usage;        /* of that: JSON, or len 0 */
     struct task_result result; /* the same, read; its worker has executed it */
     bool routing;              /* what failed was the choice of its edges */
     struct exec_jq jq;

@@ -2,7 +2,7 @@
 --
 -- b<number>, its claim: `fence|holder|until|first|lapses|since|timeout|queue`: fence of the last claim; who has
 -- it (empty: nobody); lease end, unix ms; when this attempt was claimed first, unix ms (0: not yet); claims that
--- lapsed; since when the holder has it, unix µs; the node's timeout_ms (0: none); task queue.
+-- lapsed; when the last claim began, unix µs; the node's timeout_ms (0: none); task queue.
 -- luacheck: push ignore 211
 local timers_key = prefix .. 'timers'
 local LAPSES_MOST = 3
@@ -89,7 +89,7 @@ end
 
 -- Nobody has it: whoever comes next gets it.
 local function task_offer(task)
-    task.holder, task.since_us = '', '0'
+    task.holder = ''
     task.offer = task_stream_to_add(task.queue)
     task_changed(task)
 end

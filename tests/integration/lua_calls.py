@@ -197,6 +197,15 @@ class Partition:
         fired, due = self.call("fire", most)
         return int(fired), int(due) if due else None
 
+    def tasks(self, queue, worker="r", results=(), beats=(), want=0, lease=60000):
+        """(results, beats, tasks, cursor) of the script that remote workers call; it has no epoch."""
+        reply = self.raw("tasks", queue, worker, lease, want, len(results), *[x for r in results for x in r],
+                         len(beats), *[x for b in beats for x in b])
+        if reply[0] != "ok":
+            raise Refused(" ".join(reply))
+        assert re.match(r"^\d{16}$", reply[1]), reply[1]
+        return reply[2:]
+
     def forget(self, *runs):
         return int(self.call("forget", len(runs), *runs)[0])
 
@@ -262,7 +271,7 @@ class Partition:
     def check(self, runs, queues=None):
         """Of each run: the counter is the number of live tokens, no join record is unaccounted for,
         every live token has exactly one entry that is pending or still to come, or none and a
-        timer when it is parked. Of the ledger: ids and events without a gap, deltas that add up to the counter."""
+        timer when it is parked, or is a task: see _check_task. Of the ledger: ids and events without a gap, deltas that add up to the counter."""
         queues = self.queues if queues is None else queues
         with self.client.pipeline(transaction=False) as pipe:
             for queue in queues:
@@ -270,7 +279,7 @@ class Partition:
                 pipe.xinfo_groups(key)
                 pipe.xpending_range(key, "fleet", "-", "+", 100000)
                 pipe.xrange(key)
-            pipe.zrange(self.key("timers"), 0, -1)
+            pipe.zrange(self.key("timers"), 0, -1, withscores=True)
             pipe.hget(self.key("meta"), "seq")
             pipe.xrange(self.key("ledger"))
             for run in runs:
@@ -279,14 +288,28 @@ class Partition:
         places = {}
         for queue in queues:
             self._check_queue(queue, next(replies)[0], next(replies), next(replies), places)
-        timers = set(next(replies))
+        timers = dict(next(replies))
         sums, events = self._check_ledger(next(replies), next(replies))
         hashes = {run: next(replies) for run in runs}
         self._move_places(hashes, places)
+        self._find_tasks(hashes, places)
         for run, fields in hashes.items():
             if fields:
                 self._check_run(run, fields, places, timers, sums.get(run, 0), events.get(run, 0))
         return hashes
+
+    def _find_tasks(self, hashes, places):
+        """The entries of the task streams that claims name, of runs that still run."""
+        queues = {value.split("|")[7] for fields in hashes.values() if fields
+                  for field, value in fields.items() if re.match(r"^b\d+$", field)} - {""}
+        for queue in queues:
+            for entry, fields in self.entries(queue):
+                head = hashes.get(fields["r"])
+                incarnation, attempt = fields["m"].split("|")
+                live = head and head.get("t" + fields["n"])
+                if live and live.endswith("|r") and live.split("|")[2] == attempt \
+                        and head["h"].split("|")[:2] == ["r", incarnation]:
+                    places.setdefault((fields["r"], int(fields["n"])), []).append((queue, entry))
 
     @staticmethod
     def _move_places(hashes, places):
@@ -332,12 +355,40 @@ class Partition:
         assert counter == len(live) > 0, (run, fields["h"], live)
         assert int(joins_open) == len(joins), (run, fields["h"], joins)
         assert stored == {n for n, v in live.items() if v.startswith("c|")}, (run, fields)
+        for field in fields:
+            if re.match(r"^[pwby]\d+$", field):
+                assert int(field[1:]) in live, "%s has %s of no live token" % (run, field)
         for number in live:
             at = places.get((run, number), [])
+            Partition._check_task(run, number, fields, at, timers)
+            if live[number].endswith("|r"):
+                continue
             parked = live[number].endswith("|p")
             assert len(at) == (0 if parked else 1), "%s #%d has the entries %s" % (run, number, at)
             assert not parked or "%s/%d" % (run, number) in timers, "%s #%d has no timer" % (run, number)
             assert number <= int(last)
+
+    @staticmethod
+    def _check_task(run, number, fields, at, timers):
+        """A task has its claim, its text and no result, and either a holder and a timer, or one entry that can be
+        claimed, and a timer if its time runs; what came back has a result. Nobody else has any of it."""
+        state = fields["t%d" % number][-1]
+        has = {kind for kind in "pwby" if "%s%d" % (kind, number) in fields}
+        what = "%s #%d, %s" % (run, number, fields["t%d" % number])
+        if state == "f" and "y" in has:
+            assert has == {"p", "b", "y"}, (what, has)
+        elif state != "r":
+            assert has <= {"p", "b"}, (what, has)
+            assert "b" not in has or re.match(r"^\d+(\|\|0|\|\|0\|0)", fields["b%d" % number]), what
+        else:
+            assert has == {"p", "w", "b"}, (what, has)
+            fence, holder, until, first, lapses, since, timeout, _ = fields["b%d" % number].split("|")
+            ends = [int(until)] if holder else []
+            ends += [int(first) + int(timeout)] if int(first) and int(timeout) else []
+            timer = timers.get("%s/%d" % (run, number))
+            assert len(at) == (0 if holder else 1), "%s has the entries %s" % (what, at)
+            assert timer == (min(ends) if ends else None), (what, timer, ends)
+            assert int(lapses) < 3 and (not holder or int(first)) and bool(int(first)) == bool(int(since)), (what, fields["b%d" % number])
 
     def _check_ledger(self, seq, entries):
         sums, events, expected = {}, {}, 0
@@ -349,9 +400,9 @@ class Partition:
             for kind, callers, scripts in records:
                 if kind in "dr":
                     continue
-                run = read_netstring(callers, 0)[0] if kind in "sk" else callers.split("/")[0]
+                run = read_netstring(callers, 0)[0] if kind in "skg" else callers.split("/")[0]
                 parts = scripts.split("|")
-                delta = int(parts[2] if kind in "xonw" else parts[1])
+                delta = 0 if kind == "g" else int(parts[2] if kind in "xonw" else parts[1])
                 sums[run] = sums.get(run, 0) + delta
                 events[run] = events.get(run, 0) + 1
                 assert int(parts[0]) == events[run], (run, scripts)

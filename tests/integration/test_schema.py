@@ -133,7 +133,7 @@ MISTAKES = [
     config("transform"), config("transform", expression=1), config("transform", jq=1),
     config("transform", expression="1", template=2), config("transform", transformation="upper"),
     config("transform", input=1), node(type="function"), config("function"),
-    config("function", function_name="mine"), config("function", function_name=5),
+    config("agent"), config("tool", name=5), config("agent", input=1), config("function", function_name=5),
     config("function", function_name="echo", more=1),
     config("function", function_name="fail", input={"code": 5}),
     config("function", function_name="fail", input={"until_attempt": "soon"}),

@@ -1,11 +1,8 @@
 """Tasks from end to end: the fleet, the record, and a remote worker that is told what to do when (docs/tasks.md)."""
-import json
-import signal
-
 import pytest
 
 from remote import Remote
-from test_end_to_end import detach, wait_for_status
+from test_end_to_end import detach, in_redis, wait_for_status
 
 
 def score(**node):
@@ -47,3 +44,230 @@ def test_a_remote_worker_completes_an_execution(running_stack, remote):
     assert shown["output"] == {"z": 42}, shown
     nodes = {n["node_id"]: n for n in shown["nodes"]}
     assert (nodes["score"]["worker"], nodes["score"]["output"]) == ("r1", {"points": 21})
+
+
+def events(stack, run):
+    return stack.troupe("events", run, "-o", "json", status=0).json
+
+
+def node_of(shown, name="score"):
+    return next(n for n in shown["nodes"] if n["node_id"] == name)
+
+
+def ends(stack, run, status):
+    shown = wait_for_status(stack, run, "completed", "failed", "cancelled")
+    assert shown["status"] == status, shown
+    return shown
+
+
+def test_agents_and_tools_have_queues_of_their_own(running_stack, remote):
+    nodes = [{"id": "t", "type": "tool", "config": {"name": "search", "query": "$input.q"}},
+             {"id": "g", "type": "agent_call", "queue": "gpu", "config": {"name": "writer", "input": {"of": "$t.found"}},
+              "timeout_ms": 60000, "input_schema": {"required": ["of"]}, "output_schema": {"type": "string"}}]
+    run = begin(running_stack, {"metadata": {"name": "tasks-types"}, "nodes": nodes,
+                                "edges": [{"from": "t", "to": "g"}]}, {"q": "x"})
+    tools, agents = Remote(remote.client, "tool:search", "t1"), Remote(remote.client, "gpu", "g1")
+    task, = tools.claim()
+    assert (task.data["type"], task.data["name"], task.data["config"]) == ("tool", "search", {"query": "x"})
+    assert tools.settle(task, task.completed({"found": 3})) == "ok"
+    task, = agents.claim()
+    assert (task.data["type"], task.data["input"], task.data["config"]) == ("agent", {"of": 3}, {})
+    assert task.data["timeout_ms"] == 60000
+    assert agents.settle(task, task.completed("text")) == "ok"
+    assert ends(running_stack, run, "completed")["output"] == {"g": "text"}
+
+
+def test_a_failure_is_tried_again_and_fails_with_its_code(running_stack, remote):
+    run = begin(running_stack, definition("tasks-retry", score(retry={"max_attempts": 2, "backoff_ms": 1})))
+    task, = remote.claim()
+    assert remote.settle(task, task.failed("no_luck", "the first", usage={"tokens": 7, "cost": 0.5})) == "ok"
+    again, = remote.claim()
+    assert (again.data["attempt"], again.fence) == (2, "2")
+    assert again.data["idempotency_key"] == task.data["idempotency_key"]
+    assert remote.settle(task, task.completed(1)) == "stale"
+    assert remote.settle(again, again.failed("no_luck", "the second", usage={"tokens": 5, "model": "m"})) == "ok"
+    shown = ends(running_stack, run, "failed")
+    assert (shown["error"]["code"], shown["error"]["message"]) == ("no_luck", "the second")
+    assert (node_of(shown)["attempts"], node_of(shown)["worker"]) == (2, "r1")
+    assert running_stack.sql("select measure, amount::float from v_costs where run_id = %s and node_id = 'score'"
+                             " order by 1", run) == [("cost", 0.5), ("tokens", 12)]
+    assert [e["kind"] for e in events(running_stack, run)] == [
+        "start", "execution", "task", "claim", "retry", "task", "claim", "execution"]
+
+
+def test_a_failure_that_makes_no_sense_to_repeat(running_stack, remote):
+    run = begin(running_stack, definition("tasks-final", score(
+        retry={"max_attempts": 5, "backoff_ms": 1}, on_error="continue"), {"id": "z", "type": "noop"}))
+    task, = remote.claim()
+    assert remote.settle(task, task.failed("broken", retry=False)) == "ok"
+    shown = ends(running_stack, run, "completed")
+    assert node_of(shown)["attempts"] == 1 and shown["output"]["z"]["error"]["code"] == "broken"
+
+
+def test_an_output_that_does_not_fit(running_stack, remote):
+    run = begin(running_stack, definition("tasks-fit", score(output_schema={"type": "object"})))
+    task, = remote.claim()
+    assert remote.settle(task, task.completed(5)) == "ok"
+    shown = ends(running_stack, run, "failed")
+    assert shown["error"]["code"] == "type" and node_of(shown)["worker"] == "r1"
+
+
+def test_a_large_result_that_cannot_be_read(running_stack, remote):
+    run = begin(running_stack, definition("tasks-unreadable"))
+    task, = remote.claim()
+    assert remote.settle(task, task.result("c", '{"output":')) == "bad"
+    assert remote.settle(task, task.result("c", '{"output":"' + "x" * 70000 + "}")) == "ok"
+    assert ends(running_stack, run, "failed")["error"]["code"] == "type"
+
+
+def test_too_large(running_stack, remote):
+    run = begin(running_stack, definition("tasks-large"))
+    task, = remote.claim()
+    assert remote.settle(task, task.completed("x" * (16 << 20))) == "too_large"
+    assert ends(running_stack, run, "failed")["error"]["code"] == "too_large"
+
+
+def test_a_timeout(running_stack, remote):
+    run = begin(running_stack, definition("tasks-slow", score(timeout_ms=1200, retry={
+        "max_attempts": 2, "backoff_ms": 1})))
+    task, = remote.claim()
+    again, = remote.claim()  # the next attempt
+    assert again.data["attempt"] == 2
+    assert remote.beat(task) == remote.settle(task, task.completed(1)) == "stale"
+    shown = ends(running_stack, run, "failed")
+    assert (shown["error"]["code"], node_of(shown)["worker"]) == ("timeout", "r1")
+    assert 1200 <= node_of(shown)["duration_ms"] < 20000
+
+
+def test_a_lapsed_claim_and_a_late_result(running_stack, remote):
+    run = begin(running_stack, definition("tasks-lapse"))
+    first = Remote(remote.client, remote.queue, "first", lease_ms=1000)
+    task, = first.claim()
+    again, = remote.claim()
+    assert (task.fence, again.fence) == ("1", "2") and again.text == task.text
+    assert first.beat(task) == first.settle(task, task.completed("late")) == "stale"
+    assert remote.beat(again, {"progress": 0.5, "log": ["half"]}) == "ok"
+    running_stack.wait_until(lambda: [e["node_id"] for e in events(running_stack, run)
+                                      if e["kind"] == "progress"] == ["score"], what="progress, before it has ended")
+    assert remote.settle(again, again.completed("in time")) == "ok"
+    shown = ends(running_stack, run, "completed")
+    assert shown["output"] == {"score": "in time"} and node_of(shown)["worker"] == "r1"
+    told = [(e["kind"], e["detail"]) for e in events(running_stack, run)[2:-1]]
+    assert told == [("task", "function:score"), ("claim", "first"), ("lapse", "first"), ("claim", "r1"),
+                    ("progress", '{"progress": 0.5, "log": ["half"]}')]
+
+
+def test_beats_keep_a_claim(running_stack, remote):
+    run = begin(running_stack, definition("tasks-beats"))
+    remote.lease_ms = 1500
+    task, = remote.claim()
+    until = remote.client.time()[0] + 5
+    while remote.client.time()[0] < until:
+        assert remote.beat(task) == "ok"
+        remote.client.blpop("nothing", timeout=0.4)
+    assert remote.settle(task, task.completed(1)) == "ok"
+    assert "lapse" not in [e["kind"] for e in events(running_stack, run)]
+    ends(running_stack, run, "completed")
+
+
+def test_three_lapses_are_a_lost_worker(running_stack, remote):
+    run = begin(running_stack, definition("tasks-lost"))
+    remote.lease_ms = 1000
+    assert [remote.claim()[0].fence for _ in range(3)] == ["1", "2", "3"]
+    shown = ends(running_stack, run, "failed")
+    assert (shown["error"]["code"], node_of(shown)["worker"]) == ("worker_lost", "r1")
+
+
+def test_a_cancelled_run(running_stack, remote):
+    running = begin(running_stack, definition("tasks-cancel"))
+    task, = remote.claim()
+    waiting = detach(running_stack, "tasks-cancel", None)
+    running_stack.wait_until(lambda: any(e["kind"] == "task" for e in events(running_stack, waiting)))
+    for run in (running, waiting):
+        running_stack.troupe("cancel", run, status=0)
+        assert node_of(ends(running_stack, run, "cancelled"))["status"] == "cancelled"
+        running_stack.wait_until(lambda: not in_redis(running_stack, run))
+    assert remote.poll() == []
+    assert remote.beat(task) == remote.settle(task, task.completed(1)) == "gone"
+
+
+def test_hand_back(running_stack, remote):
+    run = begin(running_stack, definition("tasks-back"))
+    for fence in "1234":
+        task, = remote.claim()
+        assert task.fence == fence and remote.settle(task, task.result("b")) == "ok"
+    task, = remote.claim()
+    assert remote.settle(task, task.completed(1)) == "ok"
+    ends(running_stack, run, "completed")
+
+
+def test_a_result_is_repeated_after_a_lost_reply(running_stack, remote):
+    run = begin(running_stack, definition("tasks-again"))
+    task, = remote.claim()
+    assert remote.settle(task, task.completed({"n": 1})) == "ok"
+    assert remote.settle(task, task.completed({"n": 2})) in ("ok", "stale", "gone")
+    assert ends(running_stack, run, "completed")["output"] == {"score": {"n": 1}}
+
+
+def test_loops_and_joins(running_stack, remote):
+    nodes = [{"id": "a", "type": "noop"},
+             score(config={"round": "${ run.id }"}, loop={"condition": "output < 3", "max_iterations": 5}),
+             {"id": "b", "type": "agent", "config": {"name": "other"}},
+             {"id": "j", "type": "function", "config": {"function_name": "score"}, "when": "input.score == 3"}]
+    edges = [{"from": "a", "to": "b"}, {"from": "b", "to": "j"}]
+    nodes[1]["loop"]["break_path"] = ["j"]
+    run = begin(running_stack, {"metadata": {"name": "tasks-loop"}, "nodes": nodes,
+                                "edges": edges + [{"from": "a", "to": "score"}]}, 5)
+    other, = Remote(remote.client, "agent:other", "o").claim()
+    assert Remote(remote.client, "agent:other").settle(other, other.completed("b")) == "ok"
+    keys = set()
+    for i in (1, 2, 3):
+        task, = remote.claim()
+        assert task.data["config"] == {"round": run} and task.data["scope"] != ""
+        keys.add(task.data["idempotency_key"])
+        assert remote.settle(task, task.completed(i)) == "ok"
+    assert len(keys) == 3
+    task, = remote.claim()
+    assert (task.data["node_id"], task.data["input"]) == ("j", {"b": "b", "score": 3})
+    assert remote.settle(task, task.completed("end")) == "ok"
+    assert ends(running_stack, run, "completed")["output"] == {"j": "end"}
+
+
+@pytest.mark.timeout_s(180)
+def test_workers_of_the_fleet_and_the_supervisor_come_and_go(stack):
+    supervisor, workers = stack.up(1)
+    client = stack.redis_client()
+    stack.wait_until(lambda: client.exists("troupe:script:tasks"), what="the script")
+    remote = Remote(client, "function:score", lease_ms=2000)
+    runs = [begin(stack, definition("tasks-fleet"), 0)] + [detach(stack, "tasks-fleet", i) for i in range(1, 20)]
+    tasks = []
+    while len(tasks) < 20:
+        tasks += remote.claim(want=20)
+    for process in workers:
+        process.kill()
+    for task in tasks[:10]:
+        assert remote.settle(task, task.completed(task.data["input"] * 2)) == "ok"
+    supervisor.kill()
+    stack.processes = [p for p in stack.processes if p.alive]
+    client.script_flush()
+    stack.start_supervisor()
+    stack.start_worker()
+    done = 10
+    while done < 20:  # those that nobody beat for
+        for task in remote.claim(want=20, timeout_s=60):
+            assert task.fence != "1"
+            assert remote.settle(task, task.completed(task.data["input"] * 2)) == "ok"
+            done += 1
+    for i, run in enumerate(runs):
+        assert ends(stack, run, "completed")["output"] == {"score": 2 * i}
+
+
+def test_an_empty_redis_has_no_partitions(redis_server):
+    redis_server.reset()
+    client = redis_server.client()
+    from lua_calls import TEXTS
+    client.set("troupe:script:tasks", TEXTS["tasks"])
+    client.hset("troupe:{0}:meta", "partitions", 1)
+    remote = Remote(client, "function:score")
+    client.delete("troupe:{0}:meta")
+    assert remote.call(0, want=1) is None

@@ -10,6 +10,8 @@ TESTS = {
     "schedules": Test("test_schedules.py::test_schedules", programs=False, TROUPE_SCHEDULES="150"),
     "iterations": Test("test_scripts_loops.py", programs=False),
     "timers": Test("test_scripts_timers.py", programs=False),
+    "tasks": Test("test_scripts_tasks.py", programs=False),
+    "remote": Test("test_tasks.py -k 'repeat or tried_again or completes'"),
     # Parts of it, so that nothing else than what it is about catches a mutant.
     "bindings": Test("test_flows.py -k bindings-"),
     "each": Test("test_flows.py -k each-"),
@@ -35,6 +37,31 @@ TESTS = {
 }
 
 MUTANTS = [
+    # --- tasks ---
+    Mutant("fence_not_compared", "lua/tasks.lua", " or task.fence ~= ARGV[i + 3]", "", "tasks",
+           "a result of an older claim does not count"),
+    Mutant("fence_begins_anew", "lua/include/settlement.lua",
+           "local fence = draft.fence or match(field('b' .. number) or '', '^%d+') or '0'", "local fence = '0'", "tasks",
+           "a fence is not given twice, in a further attempt neither"),
+    Mutant("unclaimed_result_taken", "lua/tasks.lua", " or task.first_ms == 0 then", " then", "tasks",
+           "what the attempt before brings does not end this one"),
+    Mutant("holder_not_looked_at", "lua/tasks.lua", " or task.holder ~= ''\n        or task.queue",
+           "\n        or task.queue", "tasks", "a task that somebody has is not given out"),
+    Mutant("lapses_not_counted", "lua/fire.lua", "task.lapses = task.lapses + 1", "task.lapses = task.lapses", "tasks",
+           "the third lapse fails the execution"),
+    Mutant("timeout_from_the_last_claim", "lua/tasks.lua", "task.first_ms = task.first_ms > 0 and task.first_ms or now_ms",
+           "task.first_ms = now_ms", "tasks", "timeout_ms counts from the first claim"),
+    Mutant("timed_out_keeps_its_holder", "lua/fire.lua", "        task.holder = '' -- what it brings later is late\n", "",
+           "tasks", "a result behind the timeout is stale"),
+    Mutant("hand_back_repeated", "lua/tasks.lua", "elseif task.holder ~= '' then", "else", "tasks",
+           "what is handed back twice has one entry"),
+    Mutant("task_fields_stay", "lua/include/settlement.lua",
+           "changes['b' .. number], changes['w' .. number], changes['y' .. number] = false, false, false",
+           "changes['y' .. number] = false", "tasks", "what belongs to a task goes when it is settled"),
+    Mutant("cursor_behind_all", "lua/tasks.lua", "        cursor = page[i][1]\n", "        cursor = last_id\n", "tasks",
+           "a bell rings for what was not looked at"),
+    Mutant("retry_false_ignored", "lib/worker/conclude.c", "if (!run->node || run->final ||", "if (!run->node ||",
+           "remote", "a failure that makes no sense to repeat is final"),
     # --- lua: who may call, and when ---
     Mutant("epoch_not_compared", "lua/include/partition.lua",
            "if not epoch or meta[1] ~= epoch then", "if not epoch or not meta[1] then", "calls",
