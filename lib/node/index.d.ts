@@ -9,8 +9,8 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  */
 export class TaskError extends Error {
   /**
-   * @param code what the workflow's `on_error` and `retry` look at, such as `bad_address`
-   * @param message for people
+   * @param code what the workflow's `on_error` and `retry` look at, such as `bad_address`; 63 bytes
+   * @param message for people; 499 bytes of it are kept
    * @param options `retry: false`: another attempt makes no sense, whatever the node's `retry` says
    */
   constructor(code: string, message?: string, options?: { retry?: boolean; cause?: unknown });
@@ -54,9 +54,10 @@ export interface Task<Input = any, Config = Record<string, any>> {
    */
   log(...values: unknown[]): void;
   /**
-   * What it used, such as `{ tokens: 812, cost: 0.003 }`; several calls add up. It is part of the result
-   * of an execution that completes.
-   * @throws TypeError for what is no finite number
+   * What it used, such as `{ tokens: 812, cost: 0.003 }`; several calls add up. It goes with the result,
+   * also of an attempt that fails, and the view v_costs adds it up.
+   * @throws TypeError for what is no number, RangeError for more than 32 measures, names of more than
+   * 64 bytes or amounts over 1e15
    */
   usage(amounts: Record<string, number>): void;
 }

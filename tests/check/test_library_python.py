@@ -152,6 +152,10 @@ def test_a_task():
     task.usage(tokens=2, cost=0.5)
     with pytest.raises(TypeError):
         task.usage(tokens="many")
+    for wrong in ({"a": 1e16}, {"a": float("nan")}, {"x" * 65: 1}, {"m%d" % i: 1 for i in range(31)}):
+        with pytest.raises(ValueError):
+            task.usage(**wrong)
+    assert task._usage == {"tokens": 3, "cost": 0.5}
     job = Job(Lane("q", 0), claim(1), TASK, 0.0, lambda job: None)
     job.task.usage(tokens=3)
     assert completed(job, {"ä": [1]}) == (b"c", '{"output":{"ä":[1]},"usage":{"tokens":3}}'.encode())
@@ -201,7 +205,13 @@ def test_failures():
     failure = raised(ValueError("bad \ud800"))
     assert failure["code"] == "exception" and failure["retry"]
     assert failure["message"].startswith("ValueError: bad ?") and "(test_library_python.py:" in failure["message"]
-    assert len(failure_of(ValueError("x" * 100000))) < 9000
+    for text in ("x", "ä", "\ud800", "😀"):
+        failure = raised(ValueError(text * 100000))
+        assert len(failure["message"].encode()) <= 499 and failure["message"].endswith(")")
+        failure = raised(TaskError(text * 100, text * 1000))
+        assert len(failure["code"].encode()) <= 63 and 400 < len(failure["message"].encode()) <= 499
+    assert json.loads(failure_of(TaskError(""), {"tokens": 5})) == {
+        "code": "error", "message": "", "retry": True, "usage": {"tokens": 5}}
 
     class Mute(Exception):
         def __str__(self):

@@ -19,6 +19,13 @@ def fails(remote, definition, input=None):
     return outcome(remote, definition, input, status=1)["error"]
 
 
+def costs(remote, run):
+    """What its executions used, as the record has it."""
+    rows = remote.stack.wait_until(lambda: remote.stack.sql(
+        "select measure, amount from v_costs where run_id = %s", run["run_id"]))
+    return {measure: float(amount) for measure, amount in rows}
+
+
 def executes_functions_agents_and_tools(remote):
     remote.start()
     done = outcome(remote, node_of("hello", config={"model": "m-${input.name}", "n": 3}), {"name": "world"})
@@ -26,7 +33,8 @@ def executes_functions_agents_and_tools(remote):
     assert output.pop("key")
     assert output == {"hello": "world", "config": {"model": "m-world", "n": 3}, "node": "n"}
     assert outcome(remote, node_of("hello_async"), {"name": "you"})["output"] == {"n": {"hello": "you"}}
-    assert outcome(remote, node_of("writer", "agent"), {"topic": "ants"})["output"] == {"n": "about ants"}
+    done = outcome(remote, node_of("writer", "agent"), {"topic": "ants"})
+    assert done["output"] == {"n": "about ants"} and costs(remote, done) == {"tokens": 812, "cost": 0.25}
     assert outcome(remote, node_of("search", "tool"), {"query": "q"})["output"] == {"n": ["q", "q"]}
 
 
@@ -47,7 +55,9 @@ def failures_and_retries(remote):
     assert done["output"] == {"n": 3}
     error = fails(remote, node_of("flaky", retry=RETRY), {"until": 9})
     assert (error["code"], error["message"], error["attempt"]) == ("not_yet", "attempt 3", 3)
-    error = fails(remote, node_of("hopeless", retry=RETRY))
+    done = outcome(remote, node_of("hopeless", retry=RETRY), status=1)
+    error = done["error"]
+    assert costs(remote, done) == {"tokens": 5}
     assert (error["code"], error["attempt"]) == ("hopeless", 1)
     assert error["message"] == "no use in trying again"
     error = fails(remote, node_of("no_json", retry=RETRY))

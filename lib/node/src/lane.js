@@ -9,7 +9,7 @@ const RESULTS_MOST = 500; // of one call
 const BEATS_MOST = 500;
 const BYTES_MOST = 4 << 20; // of results in one call, unless a single one is larger
 const PLENTY = 512 << 10; // so many characters of tasks: there may be more, although fewer than wanted came
-const NOTES_EVERY_MS = 200; // how often a task's progress and log lines are sent
+const NOTES_EVERY_MS = 500; // how often a task's progress and log lines are sent
 const HOLD_MS = 200; // until a partition that cannot work is asked again
 const REFUSED = JSON.stringify({
   code: 'bad_output',

@@ -49,7 +49,7 @@ export class Runner {
       body = completed(task, await handler(task.input, task));
     } catch (error) {
       kind = FAILED;
-      body = failureOf(error);
+      body = failureOf(error, Task.usageOf(task));
       if (!job.dropped) this.#tell(job, error);
     }
     this.running -= 1;

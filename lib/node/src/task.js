@@ -3,6 +3,10 @@
 import { keyOf } from './calls.js';
 import { Notes } from './notes.js';
 
+const AMOUNT_MOST = 1e15; // of usage: all together is 4 KiB of JSON
+const MEASURES_MOST = 32;
+const NAME_MOST = 64; // bytes
+
 export class Task {
   #job;
   #controller;
@@ -48,9 +52,13 @@ export class Task {
 
   usage(amounts) {
     for (const [name, amount] of Object.entries(amounts)) {
-      if (typeof amount !== 'number' || !Number.isFinite(amount)) {
-        throw new TypeError(`usage ${name} must be a number, not ${amount}`);
+      if (typeof amount !== 'number') throw new TypeError(`usage ${name} must be a number, not ${amount}`);
+      if (!(Math.abs(amount) <= AMOUNT_MOST) || Buffer.byteLength(name) > NAME_MOST) {
+        throw new RangeError(`usage ${name.slice(0, 80)}: ${amount}`);
       }
+    }
+    if (Object.keys({ ...this.#usage, ...amounts }).length > MEASURES_MOST) {
+      throw new RangeError(`more than ${MEASURES_MOST} measures of usage`);
     }
     this.#usage ??= {};
     for (const [name, amount] of Object.entries(amounts)) {

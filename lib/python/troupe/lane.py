@@ -17,7 +17,7 @@ RESULTS_MOST = 500  # of one call
 BEATS_MOST = 500
 BYTES_MOST = 4 << 20  # of results in one call, unless a single one is larger
 PLENTY_BYTES = 512 << 10  # so many bytes of tasks: there may be more, although fewer than wanted came
-NOTES_EVERY = 0.2  # seconds: how often a task's progress and log lines are sent
+NOTES_EVERY = 0.5  # seconds: how often a task's progress and log lines are sent
 REFUSED = b'{"code": "bad_output", "message": "Redis does not take it for JSON", "retry": false}'
 HOLD = 0.2  # seconds until a partition that cannot work is asked again
 

@@ -119,4 +119,4 @@ def failed(job: Job, error: BaseException) -> Outcome:
             log.info("%r failed: %s", job.task, error)
         else:
             log.error("%r failed", job.task, exc_info=error)
-    return FAILED, failure_of(error)
+    return FAILED, failure_of(error, job.task._usage)

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Optional, Union
 from .notes import Notes
 
 Number = Union[int, float]
+AMOUNT_MOST, MEASURES_MOST, NAME_MOST = 1e15, 32, 64  # of usage: 4 KiB of JSON
 
 
 class Task:
@@ -61,12 +62,17 @@ class Task:
         self._on_note()
 
     def usage(self, **amounts: Number) -> None:
-        """What it used, such as `tokens=812, cost=0.003`; several calls add up. It is part of the
-        result of an execution that completes."""
+        """What it used, such as `tokens=812, cost=0.003`; several calls add up. It goes with the
+        result, also of an attempt that fails, and the view v_costs adds it up. At most 32 measures,
+        names of up to 64 characters, amounts of up to 1e15; else ValueError."""
         for name, amount in amounts.items():
             if isinstance(amount, bool) or not isinstance(amount, (int, float)):
                 raise TypeError("usage %s must be a number, not %r" % (name, amount))
+            if not abs(amount) <= AMOUNT_MOST or len(name.encode()) > NAME_MOST:
+                raise ValueError("usage %.80s: %r" % (name, amount))
         with self._lock:
+            if len({**(self._usage or {}), **amounts}) > MEASURES_MOST:
+                raise ValueError("more than %d measures of usage" % MEASURES_MOST)
             if self._usage is None:
                 self._usage = {}
             for name, amount in amounts.items():

@@ -42,6 +42,7 @@ worker.function('flaky', (input, task) => {
 
 worker.function('hopeless', async (input, task) => {
   mark('hopeless', task);
+  task.usage({ tokens: 5 });
   throw new TaskError('hopeless', 'no use in trying again', { retry: false });
 });
 
@@ -81,7 +82,7 @@ worker.function('talks', async (input, task) => {
   for (let step = 1; step < 4; step++) {
     task.progress(step / 4, `step ${step}`);
     task.log('line', step);
-    await wait(400);
+    await wait(700);
   }
   task.log('last words');
   return 'said';

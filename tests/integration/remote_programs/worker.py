@@ -53,6 +53,7 @@ def flaky(input, task):
 @worker.function("hopeless")
 async def hopeless(input, task):
     mark("hopeless", task)
+    task.usage(tokens=5)
     raise TaskError("hopeless", "no use in trying again", retry=False)
 
 
@@ -109,7 +110,7 @@ async def talks(input, task):
     for step in range(1, 4):
         task.progress(step / 4, "step %d" % step)
         task.log("line", step)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.7)
     task.log("last words")
     return "said"
 
