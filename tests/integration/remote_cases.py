@@ -1,10 +1,12 @@
 """What remote workers must do, whatever the language: test_remote_python.py and test_remote_node.py run
 each of these with the workers of theirs. `remote` is a Remote with a running stack."""
+import os
 import re
 import signal
 import time
 
 from remote_worker import node_of
+from stack import ROOT
 
 # Fail attempts at once, and few.
 RETRY = {"max_attempts": 3, "backoff_ms": 10}
@@ -160,6 +162,21 @@ def redis_may_be_away(remote):
     done = remote.ended(run, 60)
     assert done["status"] == "completed" and done["output"] == {"n": worker.pid}
     assert remote.marks() == {"began": 1, "ended": 1}
+
+
+def a_user_of_its_own(remote):
+    """As docs/remote-workers.md says: this is all that a worker must be allowed."""
+    with open(os.path.join(ROOT, "docs", "remote-workers.md")) as f:
+        rules = re.search(r"ACL SETUSER remote on >SECRET ([^`]+)`", f.read()).group(1)
+    client = remote.stack.redis_client()
+    client.execute_command("ACL", "SETUSER", "remote", "on", ">secret", *rules.split())
+    try:
+        remote.start(TROUPE_REDIS_URL=remote.stack.redis.url.replace("//", "//remote:secret@"))
+        outcome(remote, node_of("talks"))
+        outcome(remote, node_of("hello"), {"name": "x"})
+        remote.stack.processes[-1].terminate()
+    finally:
+        client.execute_command("ACL", "DELUSER", "remote")
 
 
 def drains(remote):

@@ -61,6 +61,10 @@ def test_redis_may_be_away(remote):
     cases.redis_may_be_away(remote)
 
 
+def test_a_user_of_its_own(remote):
+    cases.a_user_of_its_own(remote)
+
+
 def test_drains(remote):
     cases.drains(remote)
 

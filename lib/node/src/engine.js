@@ -7,7 +7,8 @@
 // is. While a turn is under way, functions go on: their results gather for the next one. Nothing is
 // called per task. A second connection listens for new tasks (the bell).
 import { performance } from 'node:perf_hooks';
-import { HANDED_BACK, argumentsOf } from './calls.js';
+import { FAILED, HANDED_BACK, argumentsOf } from './calls.js';
+import { TaskError, failureOf } from './errors.js';
 import { Lane } from './lane.js';
 import { Link, Pause } from './link.js';
 import { Runner } from './runner.js';
@@ -117,7 +118,8 @@ export class Engine {
         pause.reset();
       } catch (error) {
         const wait = pause.take();
-        this.#log.warn?.(`lost Redis, trying again in ${Math.round(wait)} ms: ${error.message}`);
+        const what = error.name === 'ReplyError' ? 'Redis refuses' : 'lost Redis';
+        this.#log.warn?.(`${what}, trying again in ${Math.round(wait)} ms: ${error.message}`);
         this.#link.forget();
         await pauseFor(wait);
       }
@@ -166,14 +168,23 @@ export class Engine {
         this.#log.info?.(`unwanted: ${job}`);
         job.drop();
       }
-      for (const { claim, text } of answer.tasks) {
-        const job = new Job(call.lane, claim, text, now, (noted) => this.#noted(noted));
-        call.lane.jobs.set(job.key, job);
-        this.#waiting.push(job);
-      }
+      for (const given of answer.tasks) this.#take(call.lane, given, now);
     });
     this.#start();
     if (failure !== null) throw failure;
+  }
+
+  #take(lane, { claim, text }, now) {
+    let job;
+    try {
+      job = new Job(lane, claim, text, now, (noted) => this.#noted(noted));
+    } catch (error) {
+      const unreadable = new TaskError('bad_input', `the task cannot be read: ${error.message}`, { retry: false });
+      lane.results.push({ claim, kind: FAILED, body: failureOf(unreadable) });
+      return;
+    }
+    lane.jobs.set(job.key, job);
+    this.#waiting.push(job);
   }
 
   #room() {

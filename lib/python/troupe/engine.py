@@ -12,7 +12,11 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Deque, List
 
+from redis.exceptions import ResponseError
+
 from . import calls
+from .calls import Given, Result
+from .errors import TaskError, failure_of
 from .job import Job
 from .lane import Call, Lane
 from .redis_link import LOST, WAIT_FOR_FLEET, Link, Pause
@@ -107,7 +111,8 @@ class Engine:
                 pause.reset()
             except (*LOST, ValueError) as e:
                 wait = pause.take()
-                log.warning("lost Redis, trying again in %.1f s: %s", wait, e or type(e).__name__)
+                log.warning("%s, trying again in %.1f s: %s", "Redis refuses" if isinstance(
+                    e, ResponseError) else "lost Redis", wait, str(e) or type(e).__name__)
                 self._link.forget()
                 await asyncio.sleep(wait)
 
@@ -149,12 +154,20 @@ class Engine:
                 log.info("unwanted: %r", job.task)
                 job.drop()
             for given in answer.tasks:
-                job = Job(call.lane, given.claim, given.text, now, self._noted)
-                call.lane.jobs[job.claim] = job
-                self._waiting.append(job)
+                self._take(call.lane, given, now)
         self._start()
         if error is not None:
             raise error
+
+    def _take(self, lane: Lane, given: Given, now: float) -> None:
+        try:
+            job = Job(lane, given.claim, given.text, now, self._noted)
+        except (ValueError, RecursionError) as e:  # numbers of 5,000 digits, lists 1,000 deep
+            unreadable = TaskError("bad_input", "Python cannot read the task: %s" % e, retry=False)
+            lane.results.append(Result(given.claim, calls.FAILED, failure_of(unreadable)))
+            return
+        lane.jobs[job.claim] = job
+        self._waiting.append(job)
 
     def _room(self) -> int:
         ahead = min(AHEAD_MOST, self._runner.work_of(self._worker.prefetch))
