@@ -38,7 +38,7 @@ TESTS = {
 
 MUTANTS = [
     # --- tasks ---
-    Mutant("fence_not_compared", "lua/tasks.lua", " or task.fence ~= ARGV[i + 3]", "", "tasks",
+    Mutant("task_fence_not_compared", "lua/tasks.lua", " or task.fence ~= ARGV[i + 3]", "", "tasks",
            "a result of an older claim does not count"),
     Mutant("fence_begins_anew", "lua/include/settlement.lua",
            "local fence = draft.fence or match(field('b' .. number) or '', '^%d+') or '0'", "local fence = '0'", "tasks",

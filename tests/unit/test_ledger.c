@@ -113,6 +113,54 @@ static void test_execution(void **state UNUSED)
     buf_free(&body);
 }
 
+static void test_usage_stands_behind_what_every_execution_has(void **state UNUSED)
+{
+    struct ledger_execution used = execution;
+    struct buf part, body;
+    buf_init(&part, 0);
+    buf_init(&body, 0);
+    used.usage = SLICE("{\"t\":1}");
+    ledger_write_execution(&part, &used);
+    append_record(&body, 'x', buf_slice(&part), "7|3|-2|9|8|r|");
+    struct ledger_record record = read_one(&body);
+    assert_slice(record.execution.usage, "{\"t\":1}");
+    assert_slice(record.execution.output, "[1]");
+    buf_free(&part);
+    buf_free(&body);
+}
+
+static void test_what_happens_to_a_task(void **state UNUSED)
+{
+    struct buf body;
+    struct ledger_record record;
+    struct err err = ERR_INIT;
+    buf_init(&body, 0);
+    append_record(&body, 'g', SLICE("1:r2:173:m:31:28:progress2:w12:{}"), "7|3");
+    record = read_one(&body);
+    assert_slice(record.task.run, "r");
+    assert_slice(record.task.node, "17");
+    assert_slice(record.task.scope, "m:3");
+    assert_int_equal(record.task.attempt, 2);
+    assert_slice(record.task.kind, "progress");
+    assert_slice(record.task.worker, "w1");
+    assert_slice(record.task.detail, "{}");
+    assert_int_equal(record.outcome.event, 7);
+    assert_int_equal(record.outcome.number, 3);
+    assert_int_equal(record.outcome.delta, 0);
+    assert_int_equal(record.outcome.status, 'r');
+    static const char *const wrong[][2] = {{"1:r2:173:m:31:28:progress2:w1", "7|3"},
+                                           {"1:r2:173:m:31:x8:progress2:w12:{}", "7|3"},
+                                           {"1:r2:173:m:31:28:progress2:w12:{}", "7"},
+                                           {"1:r2:173:m:31:28:progress2:w12:{}", "7|3|"}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        size_t at = 0;
+        buf_reset(&body);
+        append_record(&body, 'g', slice_str(wrong[i][0]), wrong[i][1]);
+        assert_int_equal(ledger_next(buf_slice(&body), &at, &record, &err), -1);
+    }
+    buf_free(&body);
+}
+
 static void test_the_hidden_token_has_a_node_of_its_own(void **state UNUSED)
 {
     struct ledger_execution hidden = execution;
@@ -294,6 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_execution),
+        cmocka_unit_test(test_usage_stands_behind_what_every_execution_has),
+        cmocka_unit_test(test_what_happens_to_a_task),
         cmocka_unit_test(test_the_hidden_token_has_a_node_of_its_own),
         cmocka_unit_test(test_the_small_ones),
         cmocka_unit_test(test_malformed_records),
