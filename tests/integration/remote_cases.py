@@ -40,6 +40,13 @@ def executes_functions_agents_and_tools(remote):
     assert outcome(remote, node_of("search", "tool"), {"query": "q"})["output"] == {"n": ["q", "q"]}
 
 
+def serves_queues_of_nodes(remote):
+    """The node names the queue. What else comes there fails, and does not go round in circles."""
+    remote.start()
+    assert outcome(remote, node_of("sorter", "tool", queue="gpu"), ["b", "a"])["output"] == {"n": ["a", "b"]}
+    assert fails(remote, node_of("unknown", "agent", queue="gpu"))["code"] == "not_served"
+
+
 def waits_for_redis_and_work(remote):
     """A run from before the worker came, and one after it had nothing to do for a while."""
     run = remote.detach(node_of("hello"), {"name": "early"})

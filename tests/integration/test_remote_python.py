@@ -14,6 +14,10 @@ def test_executes_functions_agents_and_tools(remote):
     cases.executes_functions_agents_and_tools(remote)
 
 
+def test_serves_queues_of_nodes(remote):
+    cases.serves_queues_of_nodes(remote)
+
+
 def test_waits_for_work(remote):
     cases.waits_for_redis_and_work(remote)
 

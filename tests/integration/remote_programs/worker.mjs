@@ -34,6 +34,8 @@ worker.agent('writer', async (input, task) => {
 
 worker.tool('search', (input) => [input.query, input.query]);
 
+worker.tool('sorter', async (input) => [...input].sort(), { queue: 'gpu' });
+
 worker.function('flaky', (input, task) => {
   mark('flaky', task);
   if (task.attempt < input.until) throw new TaskError('not_yet', `attempt ${task.attempt}`);

@@ -42,6 +42,11 @@ def search(input):
     return [input["query"]] * 2
 
 
+@worker.tool("sorter", queue="gpu")
+async def sorter(input):
+    return sorted(input)
+
+
 @worker.function("flaky")
 def flaky(input, task):
     mark("flaky", task)
