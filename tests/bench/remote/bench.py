@@ -3,8 +3,7 @@
 
     bin/troupe dev --workers 2 -- tests/bench/remote/bench.py [TASKS] -- COMMAND...
 
-COMMAND is the worker: `python3 tests/bench/remote/noop.py` with lib/python in PYTHONPATH, or
-`node noop.mjs`. First the tasks are parked, without a worker; then it is started, and the time counted
+COMMAND is the worker, noop.py or noop.mjs: `run` beside this file has all of them in turn. First the tasks are parked, without a worker; then it is started, and the time counted
 from the first result to the last. Fleet, Redis and worker share the machine's cores, so this is a lower
 bound; the processor time that the worker took says what a core of its own would do.
 """
