@@ -286,7 +286,7 @@ bench:
 	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench $(BENCH_FLAGS)
 
 # Does the rate stay when more waits around it, and does any run wait longer than its share?
-.PHONY: bench-flat bench-fair bench-programs bench-peers bench-growth
+.PHONY: bench-flat bench-fair bench-programs bench-peers bench-growth bench-remote
 bench-programs:
 	@scripts/install-deps --check build run
 	@+$(MAKE) --no-print-directory MODE=release all
@@ -303,6 +303,10 @@ bench-peers: bench-programs
 
 bench-growth: bench-programs
 	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/growth/run $(BENCH_FLAGS)
+
+# Remote workers in Python and Node, with tasks that do nothing.
+bench-remote: bench-programs
+	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/remote/run $(BENCH_FLAGS)
 
 # The linker's --wrap counts allocations.
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))

@@ -1,0 +1,8 @@
+// A remote worker whose function does nothing.
+import process from 'node:process';
+import { Worker } from 'troupe';
+
+const worker = new Worker();
+worker.function('noop', () => null);
+await worker.run();
+process.exit();
