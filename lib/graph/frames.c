@@ -28,7 +28,9 @@ static int find_guard(struct compiler *c, uint32_t reader, uint32_t node, uint32
     *guard = loop_below(c->graph, node, common);
     if (*guard == GRAPH_NO_LOOP)
         return 0;
-    if (reach_settled(c, c->graph->loops[*guard].node, reader, &settled) != 0)
+    /* The loop node may have ended while the rest of its body runs on: past an any or count join. */
+    if (reach_settled(c, c->graph->loops[*guard].node, reader, &settled) != 0 ||
+        (settled && reach_settled(c, node, reader, &settled) != 0))
         return -1;
     if (settled)
         *guard = GRAPH_NO_LOOP;
