@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SCRATCH_KEPT_BYTES = 256 << 10 };
+
 /* --- values --- */
 
 static int add_output(struct run *run, const struct wanted_item *item, struct slice text)
@@ -71,9 +73,8 @@ static int fill_values(struct run *run)
     size_t at = 0;
     uint32_t index = 0;
     bool bad = false;
-    run->values.outputs =
-        arena_array(&token->arena, token->value_count, sizeof(*run->values.outputs));
-    run->inputs = arena_array(&token->arena, token->value_count, sizeof(*run->inputs));
+    run->values.outputs = arena_array(run->arena, token->value_count, sizeof(*run->values.outputs));
+    run->inputs = arena_array(run->arena, token->value_count, sizeof(*run->inputs));
     if (token->values_too_large || !run->values.outputs || !run->inputs)
         return failure_fill(&run->failure, "too_large",
                             "what the execution needs is larger than a worker takes");
@@ -124,7 +125,7 @@ static struct slice natural_input(struct run *run)
         return SLICE_NONE;
     }
     if (buf_ok(object))
-        text = arena_copy(&run->token->arena, buf_slice(object));
+        text = arena_copy(run->arena, buf_slice(object));
     if (!text.ptr)
         (void)failure_fill(&run->failure, "too_large", "the input is larger than %zu bytes",
                            run->by->max_value_bytes);
@@ -141,7 +142,7 @@ static int go_on(struct run *run, enum route_outcome outcome, struct slice outpu
     struct route route;
     run->values.output = (struct graph_text){.text = output};
     if (route_plan(token->graph, run->node, outcome, token->scope, &run->values, run->by->queues,
-                   &token->arena, &route, &run->failure) != 0) {
+                   &token->arena, run->arena, &route, &run->failure) != 0) {
         run->routing = true;
         return -1;
     }
@@ -157,7 +158,7 @@ static void fill_error(struct run *run)
         struct graph_output *from = &run->values.outputs[run->inputs[i]];
         if (!from->failed || run->token->graph->nodes[from->node].on_error != ON_ERROR_GOTO)
             continue;
-        if (graph_text_ref(&from->output, &run->token->arena, &output) != 0)
+        if (graph_text_ref(&from->output, run->arena, &output) != 0)
             return;
         error = json_member(output, SLICE("error"));
         if (json_present(error))
@@ -197,7 +198,7 @@ static int check_schema(struct run *run, const struct schema *schema, struct gra
         (void)snprintf(what, sizeof(what), "nodes[%u].%s_schema", run->node->index, of);
     else
         (void)snprintf(what, sizeof(what), "%s_schema", of);
-    return graph_schema_check(schema, value, what, &run->token->arena, &run->failure);
+    return graph_schema_check(schema, value, what, run->arena, &run->failure);
 }
 
 /* Programs in jq have what is left of the node's own time. */
@@ -213,7 +214,7 @@ static int execute_node(struct run *run)
     struct token *token = run->token;
     struct exec_task task = {.node = run->node,
                              .values = &run->values,
-                             .arena = &token->arena,
+                             .arena = run->arena,
                              .run_id = token->run,
                              .scope = token->scope,
                              .taken_over = token->generation > 0,
@@ -241,8 +242,7 @@ static int execute_node(struct run *run)
     }
     if (run->node->when && !run->resumed) {
         bool holds = false;
-        if (graph_expr_holds(run->node->when, &run->values, &token->arena, &holds, &run->failure) !=
-            0)
+        if (graph_expr_holds(run->node->when, &run->values, run->arena, &holds, &run->failure) != 0)
             return -1;
         if (!holds)
             return go_on(run, ROUTE_SKIPPED, SLICE(""), SLICE(""));
@@ -268,7 +268,6 @@ int run_failed(struct run *run, const struct exec_task *task)
 
 int run_executed(struct run *run, const struct exec_task *task)
 {
-    struct token *token = run->token;
     if (task->wait_until_us > 0) {
         const int64_t deadline_us = run->started_us + run->node->timeout_ms * 1000;
         if (run->node->timeout_ms == 0 || task->wait_until_us <= deadline_us)
@@ -280,7 +279,7 @@ int run_executed(struct run *run, const struct exec_task *task)
                                   SLICE_ARG(run->node->id), run->node->timeout_ms);
     }
     struct slice output =
-        task->passed.ptr ? task->passed : arena_copy(&token->arena, buf_slice(task->output));
+        task->passed.ptr ? task->passed : arena_copy(run->arena, buf_slice(task->output));
     if (!output.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for the output");
     struct graph_text text = {.text = output};
@@ -356,8 +355,7 @@ static int execute_mapping(struct run *run)
     buf_reset(scratch);
     int rc = 0;
     if (token->graph->output)
-        rc =
-            binding_eval(token->graph->output, &run->values, &token->arena, scratch, &run->failure);
+        rc = binding_eval(token->graph->output, &run->values, run->arena, scratch, &run->failure);
     else
         form_output(run, scratch);
     if (!buf_ok(scratch))
@@ -397,6 +395,8 @@ static int execute(struct run *run)
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);
+    if (run->node && exec_is_async(run->node))
+        run->arena = &run->token->arena; /* it outlives the call */
     if (fill_values(run) != 0)
         return -1;
     if (token->state == 'u')
@@ -422,10 +422,15 @@ static int continuation(const struct execution *execution, struct token *token)
 
 static int execute_here(const struct execution *execution, struct token *token)
 {
-    struct run run = {
-        .by = execution, .token = token, .started_us = execution->now_us(execution->context)};
+    struct run run = {.by = execution,
+                      .token = token,
+                      .arena = execution->arena,
+                      .started_us = execution->now_us(execution->context)};
     if (is_continuation(token))
         return continuation(execution, token);
+    if (arena_room(execution->arena) > SCRATCH_KEPT_BYTES)
+        arena_free(execution->arena);
+    arena_reset(execution->arena);
     run.jq = run_jq(execution);
     run.conditions = exec_conditions(&run.jq);
     run.values.jq = &run.conditions;
@@ -457,6 +462,7 @@ int execute_give_up(const struct execution *execution, struct token *token,
 {
     struct run run = {.by = execution,
                       .token = token,
+                      .arena = execution->arena,
                       .started_us = execution->now_us(execution->context),
                       .failure = *failure};
     if (is_continuation(token) || token_rewind(token) != 0)

@@ -33,6 +33,7 @@ struct execution {
     struct jq *jq;                    /* NULL: programs in jq fail */
     int64_t jq_time_ms, jq_wall_ms;   /* of one execution: processor time, and all */
     struct buf *scratch;              /* the caller's, used during the call */
+    struct arena *arena;              /* the same, reset by every execution */
     const struct exec_host *host;     /* NULL: jobs fail */
     int64_t (*now_us)(void *context); /* Redis' clock */
     void (*done)(void *context, struct token *token); /* of a job */

@@ -73,7 +73,7 @@ static int write_task(struct run *run, struct buf *out, struct json_ref of)
     buf_str(out, ",\"config\":");
     if (!node->config)
         buf_str(out, "{}");
-    else if (binding_eval(node->config, &run->values, &run->token->arena, out, &run->failure) != 0)
+    else if (binding_eval(node->config, &run->values, run->arena, out, &run->failure) != 0)
         return -1;
     buf_char(out, '}');
     return 0;
@@ -85,7 +85,7 @@ int run_post(struct run *run)
     struct buf *scratch = run->by->scratch;
     struct graph_text of_run = {.text = run->values.run.text};
     struct json_ref names;
-    if (graph_text_ref(&of_run, &token->arena, &names) != 0)
+    if (graph_text_ref(&of_run, run->arena, &names) != 0)
         return failure_fill(&run->failure, "internal", "the token came without its run's names");
     scratch->cap_bytes = run->by->max_value_bytes + RECORD_EXTRA_BYTES;
     buf_reset(scratch);
@@ -160,7 +160,7 @@ static struct slice string_member(struct run *run, struct json_ref body, struct 
     struct json_ref value = json_member(body, name);
     if (!json_present(value) || json_type(value) != JSON_STRING)
         return otherwise;
-    return json_string(value, &run->token->arena);
+    return json_string(value, run->arena);
 }
 
 /* {"code": …, "message": …, "retry": …} */
@@ -185,7 +185,7 @@ static int read_body(struct run *run, struct slice *output)
 {
     struct graph_text text = {.text = run->result.body};
     struct json_ref body;
-    if (graph_text_ref(&text, &run->token->arena, &body) != 0)
+    if (graph_text_ref(&text, run->arena, &body) != 0)
         return text.out_of_memory
                    ? failure_fill(&run->failure, "too_large", "out of memory for the result")
                    : unreadable(run);

@@ -15,7 +15,8 @@ struct planner {
     bool back;
     struct graph_values *values;
     struct call_queues queues;
-    struct arena *arena;
+    struct arena *arena;   /* of the plan */
+    struct arena *scratch; /* of what making it takes */
     struct graph_failure *failure;
     char *taken;
     struct buf reason;
@@ -57,7 +58,7 @@ static int decide_each(struct planner *p)
         if (route->kind == ROUTE_GOTO)
             continue;
         if (route->condition &&
-            graph_expr_holds(route->condition, p->values, p->arena, &holds, p->failure) != 0)
+            graph_expr_holds(route->condition, p->values, p->scratch, &holds, p->failure) != 0)
             return -1;
         if (!holds)
             continue;
@@ -78,7 +79,7 @@ static int decide_exclusive(struct planner *p)
         bool holds = false;
         if (!route->condition)
             continue;
-        if (graph_expr_holds(route->condition, p->values, p->arena, &holds, p->failure) != 0)
+        if (graph_expr_holds(route->condition, p->values, p->scratch, &holds, p->failure) != 0)
             return -1;
         if (holds) {
             p->taken[route->edge] = '1';
@@ -118,7 +119,7 @@ static int decide_rules(struct planner *p)
     for (uint32_t i = 0; i < p->node->rule_count; i++) {
         const struct graph_expr *condition = p->node->rules[i];
         bool holds = false;
-        if (graph_expr_holds(condition, p->values, p->arena, &holds, p->failure) != 0)
+        if (graph_expr_holds(condition, p->values, p->scratch, &holds, p->failure) != 0)
             return -1;
         if (!holds)
             continue;
@@ -158,7 +159,7 @@ static int take_name(struct planner *p, struct json_ref name)
 static int decide_agent(struct planner *p)
 {
     struct json_ref output, list;
-    if (graph_text_ref(&p->values->output, p->arena, &output) != 0)
+    if (graph_text_ref(&p->values->output, p->scratch, &output) != 0)
         return bad_choice(p, "cannot be read", SLICE(""));
     list = json_member(output, SLICE("next_nodes"));
     if (!json_present(list) || json_type(list) != JSON_ARRAY)
@@ -178,7 +179,7 @@ static int decide_loop(struct planner *p)
     const struct graph_loop *loop = &p->graph->loops[p->node->loops];
     const int64_t iteration = p->values->iteration;
     bool holds = false;
-    if (graph_expr_holds(loop->condition, p->values, p->arena, &holds, p->failure) != 0)
+    if (graph_expr_holds(loop->condition, p->values, p->scratch, &holds, p->failure) != 0)
         return -1;
     p->back = holds && iteration < loop->max_iterations;
     buf_printf(&p->reason, "iteration %lld: ", (long long)iteration);
@@ -230,7 +231,7 @@ static void add_op(struct planner *p, const struct route_op *op)
 {
     if (p->count == p->capacity) {
         const uint32_t capacity = p->capacity ? p->capacity * 2 : 8;
-        struct route_op *ops = arena_array(p->arena, capacity, sizeof(*ops));
+        struct route_op *ops = arena_array(p->scratch, capacity, sizeof(*ops));
         if (!ops) {
             p->no_memory = true;
             return;
@@ -330,7 +331,7 @@ static int add_edges(struct planner *p)
         const struct graph_edge *edge = &p->node->edges[i];
         const struct graph_node *to = &p->graph->nodes[edge->to];
         if (p->taken[i] != '1') {
-            if (graph_dead_edge(p->graph, edge, p->arena, &walk) != 0)
+            if (graph_dead_edge(p->graph, edge, p->scratch, &walk) != 0)
                 p->no_memory = true;
         } else if (to->pred_count > 1) {
             add_op(p,
@@ -344,7 +345,7 @@ static int add_edges(struct planner *p)
 
 static int plan(struct planner *p)
 {
-    p->taken = arena_alloc(p->arena, (size_t)p->node->edge_count + 1);
+    p->taken = arena_alloc(p->scratch, (size_t)p->node->edge_count + 1);
     if (!p->taken) {
         p->no_memory = true;
         return 0;
@@ -358,7 +359,8 @@ static int plan(struct planner *p)
 
 int route_plan(const struct graph *graph, const struct graph_node *node, enum route_outcome outcome,
                struct slice scope, struct graph_values *values, struct call_queues queues,
-               struct arena *arena, struct route *route, struct graph_failure *failure)
+               struct arena *arena, struct arena *scratch, struct route *route,
+               struct graph_failure *failure)
 {
     struct planner p = {.graph = graph,
                         .node = node,
@@ -368,14 +370,19 @@ int route_plan(const struct graph *graph, const struct graph_node *node, enum ro
                         .values = values,
                         .queues = queues,
                         .arena = arena,
+                        .scratch = scratch,
                         .failure = failure};
     buf_init(&p.reason, 4 * REASON_MAX_BYTES);
     int rc = plan(&p);
+    struct route_op *ops = p.count > 0 ? arena_array(arena, p.count, sizeof(*ops)) : NULL;
+    if (p.count > 0 && ops)
+        memcpy(ops, p.ops, p.count * sizeof(*ops));
+    p.no_memory = p.no_memory || (p.count > 0 && !ops);
     if (rc == 0 && !p.no_memory) {
         struct slice reason = buf_slice(&p.reason);
         *route = (struct route){.taken = p.back ? SLICE("b") : slice_of(p.taken, node->edge_count),
-                                .reason = arena_copy(arena, utf8_cut(reason, REASON_MAX_BYTES)),
-                                .ops = p.ops,
+                                .reason = arena_copy(scratch, utf8_cut(reason, REASON_MAX_BYTES)),
+                                .ops = ops,
                                 .op_count = p.count};
         p.no_memory = !route->reason.ptr || !buf_ok(&p.reason);
     }

@@ -45,12 +45,13 @@ struct route {
  * skipped by its `when`. */
 enum route_outcome { ROUTE_COMPLETED, ROUTE_CONTINUES, ROUTE_GOES_TO, ROUTE_SKIPPED };
 
-/* Everything that the route holds is in the arena. -1 with failure: `expression`, `type`,
+/* What the operations hold is in the arena; taken and reason, like all that planning takes, in `scratch`. -1 with failure: `expression`, `type`,
  * `expression_cost` of a condition, `routing` of an agent_driven branch, `too_large` without memory, `internal` for a queue that the call
  * does not name. */
 MUSTCHECK int route_plan(const struct graph *graph, const struct graph_node *node,
                          enum route_outcome outcome, struct slice scope,
                          struct graph_values *values, struct call_queues queues,
-                         struct arena *arena, struct route *route, struct graph_failure *failure);
+                         struct arena *arena, struct arena *scratch, struct route *route,
+                         struct graph_failure *failure);
 
 #endif

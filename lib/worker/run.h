@@ -11,6 +11,7 @@ enum { RECORD_EXTRA_BYTES = 64 << 10 };
 struct run {
     const struct execution *by;
     struct token *token;
+    struct arena *arena;           /* of what only the execution needs: not of its result */
     const struct graph_node *node; /* NULL: the hidden token */
     struct graph_values values;
     uint32_t *inputs; /* indices into values.outputs: what the input is made of */

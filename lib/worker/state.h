@@ -55,6 +55,7 @@ struct worker {
     bool turn_due, polling;
     struct command command; /* the one that is being built */
     struct buf scratch;     /* of the execution */
+    struct arena scratch_arena;
 
     struct channel *channels; /* NULL until the number of partitions is known */
     uint32_t channel_count;

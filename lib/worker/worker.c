@@ -62,6 +62,7 @@ struct execution worker_execution(struct worker *worker)
                               .jq_time_ms = worker->jq_time_ms,
                               .jq_wall_ms = worker->jq_wall_ms,
                               .scratch = &worker->scratch,
+                              .arena = &worker->scratch_arena,
                               .host = &worker->host,
                               .now_us = redis_now,
                               .done = running_done,
@@ -325,6 +326,7 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
         .max_bytes = options->expression_bytes ? options->expression_bytes : EXPRESSION_BYTES};
     command_init(&worker->command);
     buf_init(&worker->scratch, worker->max_value_bytes);
+    arena_init(&worker->scratch_arena, TOKEN_ARENA_BYTES);
     if (wire(worker, options, err) != 0) {
         worker_free(worker);
         return NULL;
@@ -366,6 +368,7 @@ void worker_free(struct worker *worker)
     if (worker->poll)
         event_free(worker->poll);
     command_free(&worker->command);
+    arena_free(&worker->scratch_arena);
     buf_free(&worker->scratch);
     free(worker->queue_text);
     free(worker);

@@ -14,6 +14,7 @@ struct place {
     struct graph *graph;
     struct token_pool pool;
     struct buf scratch;
+    struct arena arena;
     struct exec_host host;
     struct execution execution;
     struct token *token;
@@ -63,6 +64,7 @@ static void open_place(struct place *place, const char *config, const char *node
                                           .consumer = SLICE("w"),
                                           .max_value_bytes = 1 << 20,
                                           .scratch = &place->scratch,
+                                          .arena = &place->arena,
                                           .host = &place->host,
                                           .now_us = clock_of,
                                           .done = on_done,
@@ -83,6 +85,7 @@ static void close_place(struct place *place)
     token_pool_free(&place->pool);
     graph_release(place->graph);
     buf_free(&place->scratch);
+    arena_free(&place->arena);
     close_world(&place->world);
 }
 

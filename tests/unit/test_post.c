@@ -93,17 +93,21 @@ static int execute_given(const struct given *given, size_t max_value, struct tok
 {
     static const struct slice queues[] = {SLICE("default")};
     struct buf scratch;
+    struct arena arena;
     *token = make(given);
     if (!*token)
         return -1;
     buf_init(&scratch, 0);
+    arena_init(&arena, 0);
     const struct execution execution = {.queues = {queues, 1},
                                         .consumer = SLICE("w"),
                                         .max_value_bytes = max_value,
                                         .scratch = &scratch,
+                                        .arena = &arena,
                                         .now_us = at_five};
     const int rc = execute_token(&execution, *token);
     buf_free(&scratch);
+    arena_free(&arena);
     return rc;
 }
 

@@ -62,11 +62,13 @@ static int route_as_text(const char *id, const char *output, const char *queue, 
 {
     const struct slice queues[] = {SLICE("other"), slice_str(queue)};
     struct graph_values values = {.output = {.text = slice_str(output)}};
-    struct arena arena;
+    struct arena arena, scratch;
     struct route route;
     arena_init(&arena, 1 << 20);
-    int rc = route_plan(graph, graph_find(graph, slice_str(id)), ROUTE_COMPLETED, SLICE(""),
-                        &values, (struct call_queues){queues, 2}, &arena, &route, failure);
+    arena_init(&scratch, 1 << 20);
+    int rc =
+        route_plan(graph, graph_find(graph, slice_str(id)), ROUTE_COMPLETED, SLICE(""), &values,
+                   (struct call_queues){queues, 2}, &arena, &scratch, &route, failure);
     if (rc == 0) {
         char line[600];
         int len = snprintf(line, sizeof(line), "%.*s | %.*s |", SLICE_ARG(route.taken),
@@ -82,6 +84,7 @@ static int route_as_text(const char *id, const char *output, const char *queue, 
         }
         memcpy(text, line, (size_t)len + 1);
     }
+    arena_free(&scratch);
     arena_free(&arena);
     return rc;
 }

@@ -64,6 +64,7 @@ static const char forked[] =
 
 static struct graph *graph;
 static struct token_pool pool;
+static struct arena execution_arena;
 static int64_t now, pace;
 
 static int64_t tick(void *context)
@@ -138,6 +139,7 @@ static struct execution by(struct buf *scratch)
                               .consumer = SLICE("w"),
                               .max_value_bytes = 10000,
                               .scratch = scratch,
+                              .arena = &execution_arena,
                               .now_us = tick};
 }
 
@@ -329,6 +331,7 @@ static int teardown(void **state)
 {
     (void)state;
     token_pool_free(&pool);
+    arena_free(&execution_arena);
     graph_release(graph);
     return 0;
 }
