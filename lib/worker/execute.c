@@ -384,14 +384,18 @@ static const struct graph_node *find_node(struct run *run)
     return NULL;
 }
 
+static uint32_t most_deliveries(const struct graph_node *node)
+{
+    return node && exec_is_async(node) ? EXECUTE_MAX_DELIVERIES_ASYNC : EXECUTE_MAX_DELIVERIES;
+}
+
 static int execute(struct run *run)
 {
     const struct token *token = run->token;
     if (!is_hidden(token) && !(run->node = find_node(run)))
         return -1;
     run->values.iteration = graph_scope_iteration(token->scope);
-    if (token->deliveries >= (run->node && exec_is_async(run->node) ? EXECUTE_MAX_DELIVERIES_ASYNC
-                                                                    : EXECUTE_MAX_DELIVERIES))
+    if (token->deliveries >= most_deliveries(run->node))
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);

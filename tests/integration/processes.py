@@ -109,7 +109,9 @@ class Process:
         if report:
             found.append("%s: sanitizer report\n%s" % (self.name,
                                                        self.output()[report.start():][:4000]))
-        if self.fate != "killed" and self.status != 0:
+        # Who is told to end before its main() has begun cannot say that it has drained.
+        not_begun = self.fate == "terminated" and self.status == -signal.SIGTERM and not self.output()
+        if self.fate != "killed" and self.status != 0 and not not_begun:
             found.append("%s ended with status %s\n%s" % (self.name, self.status,
                                                           self.output()[-2000:]))
         return found
