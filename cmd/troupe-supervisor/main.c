@@ -1,4 +1,5 @@
 /* troupe-supervisor: settings, signals, wiring. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "metrics.h"
@@ -198,6 +199,7 @@ int main(int argc, char **argv)
     if (program_answers(&about, argc, argv, &status))
         return status;
     arena_init(&arena, PROGRAM_SETTINGS_BYTES);
+    mem_give_back();
     log_setup(about.name, LOG_INFO);
     scripts_setup();
     if (program_settings(&about, argc, argv, &settings, &arena, &err) != 0 ||

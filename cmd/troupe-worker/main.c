@@ -1,4 +1,5 @@
 /* troupe-worker: settings, signals, wiring. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "metrics.h"
@@ -300,6 +301,7 @@ int main(int argc, char **argv)
     if (program_answers(&about, argc, argv, &program.status))
         return program.status;
     arena_init(&program.arena, PROGRAM_SETTINGS_BYTES);
+    mem_give_back();
     log_setup(about.name, LOG_INFO);
     scripts_setup();
     if (program_settings(&about, argc, argv, &program.settings, &program.arena, &err) != 0 ||

@@ -1,10 +1,11 @@
-/* arena: blocks in a list, each twice the last, handed out from the newest. */
+/* arena: blocks in a list, each half of what was handed out before, handed out from the newest. */
 #include "base/arena.h"
 #include "base/alloc.h"
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
-enum { FIRST_BLOCK_BYTES = 4096, LAST_BLOCK_BYTES = 1 << 20 };
+enum { FIRST_BLOCK_BYTES = 4096, LAST_BLOCK_BYTES = 1 << 20, GIVE_BACK_BYTES = 128 << 10 };
 
 #define ALIGNMENT alignof(max_align_t)
 
@@ -17,6 +18,13 @@ struct arena_block {
 
 bool (*arena_test_may_allocate)(void) = NULL;
 bool (*arena_test_may_hand_out)(void) = NULL;
+
+void mem_give_back(void)
+{
+    /* They would grow with the largest block ever freed, and what is freed would stay ours. */
+    (void)mallopt(M_MMAP_THRESHOLD, GIVE_BACK_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, GIVE_BACK_BYTES);
+}
 
 void *mem_alloc(size_t size)
 {
@@ -97,8 +105,8 @@ void arena_rewind(struct arena *arena, struct arena_mark mark)
 static struct arena_block *add_block(struct arena *arena, size_t size)
 {
     size_t want = FIRST_BLOCK_BYTES - sizeof(struct arena_block);
-    if (arena->head)
-        want = arena->head->size < LAST_BLOCK_BYTES / 2 ? arena->head->size * 2 : LAST_BLOCK_BYTES;
+    if (arena->used_bytes / 2 > want)
+        want = arena->used_bytes / 2 < LAST_BLOCK_BYTES ? arena->used_bytes / 2 : LAST_BLOCK_BYTES;
     if (arena->cap_bytes && want > arena->cap_bytes - arena->used_bytes)
         want = arena->cap_bytes - arena->used_bytes;
     if (want < size)
