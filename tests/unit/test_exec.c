@@ -195,7 +195,7 @@ static void conditions_share_the_time(void **state)
     struct arena arena;
     struct slice value;
     struct graph_failure failure;
-    struct exec_jq by_jq = {.jq = jq, .time_ms = 1000};
+    struct exec_jq by_jq = {.jq = jq, .time_ms = 1000, .wall_ms = 60000};
     const struct graph_jq conditions = exec_conditions(&by_jq);
     int rc = 0, held = 0;
     (void)state;
