@@ -6,7 +6,8 @@
 #include "worker/submit.h"
 
 enum {
-    CALL_SOFT_BYTES = 1 << 20,    /* results of one call, unless one alone is larger */
+    CALL_SOFT_BYTES = 1 << 20,  /* results of one call, unless one alone is larger */
+    CALL_SOFT_OPERATIONS = 256, /* and steps: about a millisecond of Redis, which others wait for */
     COMMAND_KEEP_BYTES = 4 << 20, /* a command's memory that is worth keeping */
     LOAD_ARENA_BYTES = 64 << 20,
     /* Of a batch. Longer work is shared: what follows from it goes through the queue, where others look. */
@@ -48,7 +49,7 @@ void results_add(struct results_size *size, const struct token *token)
 
 bool results_are_full(const struct results_size *size)
 {
-    return size->bytes > CALL_SOFT_BYTES || size->operations > SETTLE_BUDGET;
+    return size->bytes > CALL_SOFT_BYTES || size->operations > CALL_SOFT_OPERATIONS;
 }
 
 void channel_results(const struct channel *channel, struct results_size *size)

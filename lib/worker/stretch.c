@@ -270,6 +270,8 @@ bool stretch_on(struct token *token, int64_t until_us)
     if (!may_go_on(token, until_us))
         return false;
     const bool again = add_branches(token);
+    if (again && token->step_iterations == STRETCH_ITERATIONS)
+        return false;
     while (token->branch_count > 0) {
         const struct token_branch next = token->branches[--token->branch_count];
         uint32_t count;
@@ -278,8 +280,10 @@ bool stretch_on(struct token *token, int64_t until_us)
             continue; /* it goes through the queue */
         if (!go_on(token, &next, values, count))
             return false;
-        if (again)
+        if (again) {
             token->iteration_begins = token->step_count;
+            token->step_iterations++;
+        }
         return true;
     }
     return false;

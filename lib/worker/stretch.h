@@ -16,6 +16,7 @@
 
 enum {
     STRETCH_STEPS_MOST = 127,
+    STRETCH_ITERATIONS = 8,    /* of loops: a long one shares */
     STRETCH_OPERATIONS = 400,  /* less than a call's budget: what a wider fork leads to is shared */
     STRETCH_US = 2000,         /* after that it goes on no more: others wait */
     STRETCH_BYTES = 256 << 10, /* of what it came to so far */

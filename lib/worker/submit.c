@@ -14,7 +14,7 @@ size_t submit_bytes(const struct token *token)
 
 uint32_t submit_operations(const struct token *token)
 {
-    return token->result.op_count + token->step_operations;
+    return token->result.op_count + token->step_operations + token->step_count;
 }
 
 static void add_op(struct command *command, const struct graph *graph, const struct route_op *op)

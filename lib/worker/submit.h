@@ -8,7 +8,7 @@
 void submit_token(struct command *command, const struct token *token);
 /* About how long they are. */
 size_t submit_bytes(const struct token *token);
-/* How many operations they do: a call has a budget. */
+/* How much they are to do, operations and steps: a call has a budget, and holds up all others. */
 uint32_t submit_operations(const struct token *token);
 
 #endif

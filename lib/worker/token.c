@@ -139,6 +139,7 @@ int token_rewind(struct token *token)
         return 0;
     token->step_count = 0;
     token->step_operations = 0;
+    token->step_iterations = 0;
     token->branch_count = 0;
     token->join_count = 0;
     token->iteration_begins = 0;

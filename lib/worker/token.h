@@ -81,6 +81,7 @@ struct token {
     uint32_t branch_count, branch_capacity;
     struct token_join *joins;
     uint32_t join_count, join_capacity;
+    uint32_t step_iterations; /* begun by them */
     uint32_t
         iteration_begins; /* at this step: outputs of those before it are gone; 0: none went back */
     struct slice first_identity; /* of the first one's result */
