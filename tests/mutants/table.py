@@ -30,6 +30,9 @@ TESTS = {
     "starts": Test("test_scripts_start.py", programs=False),
     "first_producer": Test("test_faults.py -k 'producer_that or somebody_removes'"),
     "fleet": Test("test_fleet_schedules.py", limit_s=400, goals=("schedules-programs",), SCHEDULES="1900"),
+    # What goes wrong in queues only, seldom.
+    "plodding": Test("test_fleet_schedules.py", limit_s=600, goals=("schedules-programs",), SCHEDULES="4000",
+                     SCHEDULES_PLODS="1"),
     "forks": Test("test_forks.py", limit_s=90),
     "route": Test("test_route", unit=True),
     "protocol": Test("test_calls", unit=True),
@@ -406,7 +409,7 @@ MUTANTS = [
            "const bool there = s->published_ms != 0;", "first_producer", "every request is read"),
     Mutant("bell_unheard_while_greeting", "lib/worker/channel.c",
            "if (channel->state != CHANNEL_OPEN && channel->state != CHANNEL_GREETING)\n        return;\n    if (channel->adopt_count",
-           "if (channel->state != CHANNEL_OPEN)\n        return;\n    if (channel->adopt_count", "fleet",
+           "if (channel->state != CHANNEL_OPEN)\n        return;\n    if (channel->adopt_count", "plodding",
            "what the bell brings is executed"),
     Mutant("entries_that_look_alike", "lib/worker/channel.c",
            "if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live))",

@@ -1,7 +1,7 @@
 /* schedules: plays episodes, each a few runs on a fleet to which things happen. See sim.h.
  *
  *   schedules --redis SOCKET --database URI --clock FILE --check FILE --flows FILE --runs FILE
- *             [--jq PROGRAM] [--seed FIRST] [--count WORLDS] [--episodes N] [--trace]
+ *             [--jq PROGRAM] [--seed FIRST] [--count WORLDS] [--episodes N] [--plods] [--trace]
  *
  * A world begins with an empty Redis and a new fleet, and is what its seed says; its episodes follow one
  * another, each until nothing is left to do. flows: a line each: name, TAB, 1 when it only ends by a
@@ -271,7 +271,7 @@ static void play(void)
         faults[i] = chance_below(fault_count * STEPS_BETWEEN_FAULTS);
     sim.budget = chance_of(30) ? 1 + chance_below(3) : 0;
     sim.shares = chance_of(30);
-    sim.plods = chance_of(60);
+    sim.plods = chance_of(60) || sim.always_plods;
     choose_runs();
     for (uint64_t at = 0;; at++) {
         const bool all_said = take_part(at, idle > IDLE_SHORT);
@@ -354,6 +354,10 @@ static struct arguments read_arguments(int argc, char **argv)
         const char *name = argv[i];
         if (strcmp(name, "--trace") == 0) {
             sim.tracing = true;
+            continue;
+        }
+        if (strcmp(name, "--plods") == 0) {
+            sim.always_plods = true;
             continue;
         }
         const char *value = i + 1 < argc ? argv[++i] : NULL;
