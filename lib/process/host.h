@@ -54,7 +54,7 @@ struct process {
     struct event on_exit, on_input, on_output, on_errors, timer;
     size_t written;
     struct buf collected;
-    struct excerpt said;
+    struct said said;
     enum process_end why; /* ENDING: TIMED_OUT or TOO_LARGE */
     char problem[sizeof(((struct err *)0)->message)];
 };

@@ -73,7 +73,7 @@ void process_free(struct process *process)
     if (process->scratch)
         host_scratch_drop(process->host, process->scratch);
     buf_free(&process->collected);
-    excerpt_free(&process->said);
+    said_free(&process->said);
     free(process);
 }
 
@@ -105,7 +105,7 @@ static void conclude(struct process *process, struct process_list *list, enum pr
 
 /* --- its pipes --- */
 
-static excerpt_line_fn *line_of(const struct process *process)
+static said_line_fn *line_of(const struct process *process)
 {
     return process->order.done ? process->order.line : NULL;
 }
@@ -113,7 +113,7 @@ static excerpt_line_fn *line_of(const struct process *process)
 static void take(struct process *process, bool errors, struct slice bytes)
 {
     if (errors) {
-        excerpt_add(&process->said, bytes, line_of(process), process->order.context);
+        said_add(&process->said, bytes, line_of(process), process->order.context);
         return;
     }
     buf_slice_append(&process->collected, bytes);
@@ -199,7 +199,7 @@ static void on_exit_of(evutil_socket_t fd, short what, void *context)
     const bool ended_by_us = process->state != PROCESS_RUNNING;
     read_some(process, false, LAST_CHUNKS);
     read_some(process, true, LAST_CHUNKS);
-    excerpt_end(&process->said, line_of(process), process->order.context);
+    said_end(&process->said, line_of(process), process->order.context);
     enum process_end how = info.si_code == CLD_EXITED ? PROCESS_EXITED : PROCESS_SIGNALLED;
     if (ended_by_us || process->state != PROCESS_RUNNING) /* the last bytes were too many */
         how = process->why;
@@ -296,7 +296,7 @@ static void attach(struct process *process, const struct spawned *child)
 void process_begin(struct process *process)
 {
     struct err err = ERR_INIT;
-    struct spawned child;
+    struct spawned child = {.pid = 0};
     if (make_child(process, &child, &err) != 0) {
         (void)snprintf(process->problem, sizeof(process->problem), "%s", err.message);
         conclude(process, &process->host->waiting, PROCESS_NOT_STARTED, 0, err.code != ERR_INVALID);
@@ -331,7 +331,7 @@ struct process *process_start(struct process_host *host, const struct process_or
                                 .output = -1,
                                 .errors = -1};
     buf_init(&process->collected, order->max_output_bytes);
-    excerpt_init(&process->said);
+    said_init(&process->said);
     (void)evtimer_assign(&process->timer, host->base, on_timer, process);
     if (order->timeout_ms > 0)
         set_timer(process, order->timeout_ms);

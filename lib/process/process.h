@@ -22,8 +22,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "process/excerpt.h"
 #include "process/programs.h"
+#include "process/said.h"
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,7 +87,7 @@ struct process_result {
     bool retriable;
     const char *message;
     struct buf output;
-    const struct excerpt *errors;
+    const struct said *errors;
 };
 
 /* All of it must stay where it is until done or process_cancel. */
@@ -101,7 +101,7 @@ struct process_order {
     size_t max_output_bytes;
     int64_t timeout_ms; /* from process_start on; 0: none */
     void (*done)(void *context, struct process_result *result);
-    excerpt_line_fn *line; /* of stderr; NULL: nobody wants them */
+    said_line_fn *line; /* of stderr; NULL: nobody wants them */
     void *context;
 };
 

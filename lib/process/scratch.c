@@ -67,6 +67,7 @@ static bool empty(struct removal *removal, int directory, int depth)
         return false;
     }
     const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled */
     while (removal->left > 0 && (entry = readdir(listing))) {
         if (!is_dots(entry->d_name) && !remove_entry(removal, dirfd(listing), entry->d_name, depth))
             all = false;
@@ -76,16 +77,21 @@ static bool empty(struct removal *removal, int directory, int depth)
     return all;
 }
 
+static int open_top(const char *path)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const int top = open(path, flags);
+    return top < 0 && errno == EACCES && chmod(path, 0700) == 0 ? open(path, flags) : top;
+}
+
 bool scratch_remove(const char *path, uint32_t most)
 {
-    struct removal removal = {.left = most};
     if (rmdir(path) == 0 || errno == ENOENT)
         return true;
-    removal.top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (removal.top < 0 && errno == EACCES && chmod(path, 0700) == 0)
-        removal.top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (removal.top < 0)
+    const int top = open_top(path);
+    if (top < 0)
         return errno == ENOENT;
-    (void)empty(&removal, removal.top, 0);
+    struct removal removal = {.top = top, .left = most};
+    (void)empty(&removal, top, 0);
     return rmdir(path) == 0 || errno == ENOENT;
 }
