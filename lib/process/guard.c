@@ -49,7 +49,7 @@ static void become_guard(int socket, pid_t *groups, uint32_t most, const char *d
     (void)prctl(PR_SET_NAME, "troupe-guard");
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         (void)signal(ignored[i], SIG_IGN);
-    if (dup2(socket, STDIN_FILENO) < 0)
+    if (dup2(socket, STDIN_FILENO) < 0 || chdir("/") != 0)
         return;
     (void)close_range(STDIN_FILENO + 1, ~0u, 0);
     listen_until_end(STDIN_FILENO, groups, most);
@@ -88,6 +88,12 @@ int guard_start(struct guard *guard, uint32_t most, const char *directory, struc
     }
     *guard = (struct guard){.pid = pid, .socket = pair[0]};
     return 0;
+}
+
+bool guard_lives(const struct guard *guard)
+{
+    struct pollfd poll_fd = {.fd = guard->socket}; /* its end closed is told unasked */
+    return guard->pid > 0 && poll(&poll_fd, 1, 0) == 0;
 }
 
 void guard_stop(struct guard *guard)

@@ -25,10 +25,12 @@ struct guard {
 };
 #define GUARD_NONE ((struct guard){.pid = 0, .socket = -1})
 
-/* Forks: before there are threads. most: groups at a time. directory: removed at the end with all that is
+/* Forks: better before there are threads. most: groups at a time. directory: removed at the end with all that is
  * in it; copied by the fork. */
 MUSTCHECK int guard_start(struct guard *guard, uint32_t most, const char *directory,
                           struct err *err);
+/* False: somebody killed it. */
+bool guard_lives(const struct guard *guard);
 /* Waits for its end: at once after all groups were forgotten. */
 void guard_stop(struct guard *guard);
 /* May be called between clone and exec. False, with errno: nobody listens. */

@@ -64,6 +64,21 @@ void host_wake(struct process_host *host)
         (void)event_add(host->next, &now);
 }
 
+/* Without one nothing is begun: nobody would end it after us. */
+int host_guard(struct process_host *host, struct err *err)
+{
+    if (guard_lives(&host->guard))
+        return 0;
+    guard_stop(&host->guard);
+    if (guard_start(&host->guard, host->max, host->scratch, err) != 0)
+        return -1;
+    for (const struct process *p = host->running.head; p; p = p->next_one) {
+        if (!guard_watch(host->guard.socket, p->pid))
+            return err_set(err, ERR_IO, "the guard of exec nodes ended: %s", strerror(errno));
+    }
+    return 0;
+}
+
 /* --- directories --- */
 
 char *host_scratch_make(struct process_host *host, struct err *err)

@@ -63,6 +63,8 @@ void host_list_push(struct process_list *list, struct process *process);
 void host_list_remove(struct process_list *list, struct process *process);
 /* Begins what waits, as far as there is room, soon. */
 void host_wake(struct process_host *host);
+/* A guard that was killed is replaced. -1 with err. */
+MUSTCHECK int host_guard(struct process_host *host, struct err *err);
 /* A fresh directory; NULL with err. To be freed. */
 MUSTCHECK char *host_scratch_make(struct process_host *host, struct err *err);
 /* Takes the path. */

@@ -229,6 +229,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 static int make_child(struct process *process, struct spawned *child, struct err *err)
 {
     struct process_host *host = process->host;
+    if (host_guard(host, err) != 0)
+        return -1;
     process->scratch = host_scratch_make(host, err);
     if (!process->scratch)
         return -1;

@@ -81,7 +81,9 @@ static int open_top(const char *path)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     const int top = open(path, flags);
-    return top < 0 && errno == EACCES && chmod(path, 0700) == 0 ? open(path, flags) : top;
+    if (top >= 0 || errno != EACCES || chmod(path, 0700) != 0)
+        return top;
+    return open(path, flags);
 }
 
 bool scratch_remove(const char *path, uint32_t most)

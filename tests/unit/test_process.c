@@ -629,6 +629,31 @@ static void a_guard_ends_what_is_left(void **state)
     (void)unlink(path);
 }
 
+static void a_guard_that_was_killed_is_replaced(void **state)
+{
+    struct world world;
+    struct run first, second;
+    (void)state;
+    open_world(&world, &plain);
+    start(&world, &first, (struct process_order){.argv = SCRIPT("sleep 1000")});
+    while (process_host_running(world.host) == 0)
+        assert_int_equal(event_base_loop(world.base, EVLOOP_ONCE), 0);
+    const pid_t guard = world.host->guard.pid, pid = first.process->pid;
+    assert_true(guard_lives(&world.host->guard));
+    assert_int_equal(kill(guard, SIGKILL), 0);
+    while (guard_lives(&world.host->guard))
+        (void)usleep(1000);
+    run_script(&world, &second, "echo x", (struct process_order){.timeout_ms = 0});
+    assert_string_equal(second.output.data, "x\n");
+    assert_int_not_equal(world.host->guard.pid, guard);
+    guard_stop(&world.host->guard); /* it knows the older one too */
+    wait_until_dead(pid);
+    wait_for(&world, &first);
+    forget(&first);
+    forget(&second);
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,6 +672,7 @@ int main(void)
         cmocka_unit_test(directories_of_others_must_be_allowed),
         cmocka_unit_test(directories_are_removed_whatever_is_in_them),
         cmocka_unit_test(a_guard_ends_what_is_left),
+        cmocka_unit_test(a_guard_that_was_killed_is_replaced),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
