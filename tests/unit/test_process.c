@@ -109,7 +109,12 @@ static void forget(struct run *run)
     buf_free(&run->lines);
 }
 
-#define SCRIPT(text) ((const char *const[]){"sh", "-c", text, NULL})
+/* An order's argv must stay until it is done: longer than a compound literal's block. */
+#define SCRIPT(name, text) static const char *const name[] = {"sh", "-c", text, NULL}
+SCRIPT(brief, "sleep 0.1; echo x");
+SCRIPT(forever, "sleep 1000");
+SCRIPT(nothing, "true");
+SCRIPT(deaf, "trap '' TERM; while :; do sleep 1; done");
 
 /* Runs it to its end. */
 static void run_script(struct world *world, struct run *run, const char *script,
@@ -431,7 +436,7 @@ static void those_that_have_no_room_wait(void **state)
     settings.max = 3;
     open_world(&world, &settings);
     for (int i = 0; i < COUNT; i++)
-        start(&world, &runs[i], (struct process_order){.argv = SCRIPT("sleep 0.1; echo x")});
+        start(&world, &runs[i], (struct process_order){.argv = brief});
     for (int left = COUNT; left > 0;) {
         assert_int_equal(event_base_loop(world.base, EVLOOP_ONCE), 0);
         if (process_host_running(world.host) > most)
@@ -446,9 +451,9 @@ static void those_that_have_no_room_wait(void **state)
         forget(&runs[i]);
     }
     for (int i = 0; i < 3; i++)
-        start(&world, &runs[i], (struct process_order){.argv = SCRIPT("sleep 100")});
-    start(&world, &runs[3], (struct process_order){.argv = SCRIPT("true")});
-    start(&world, &late, (struct process_order){.argv = SCRIPT("true"), .timeout_ms = 100});
+        start(&world, &runs[i], (struct process_order){.argv = forever});
+    start(&world, &runs[3], (struct process_order){.argv = nothing});
+    start(&world, &late, (struct process_order){.argv = nothing, .timeout_ms = 100});
     wait_for(&world, &late);
     assert_int_equal(late.end, PROCESS_TIMED_OUT);
     assert_false(late.began);
@@ -467,8 +472,7 @@ static void a_cancelled_one_is_not_done_but_ended(void **state)
     struct run run;
     (void)state;
     open_world(&world, &plain);
-    start(&world, &run,
-          (struct process_order){.argv = SCRIPT("trap '' TERM; while :; do sleep 1; done")});
+    start(&world, &run, (struct process_order){.argv = deaf});
     while (process_host_running(world.host) == 0)
         assert_int_equal(event_base_loop(world.base, EVLOOP_ONCE), 0);
     const pid_t pid = run.process->pid;
@@ -479,8 +483,7 @@ static void a_cancelled_one_is_not_done_but_ended(void **state)
     assert_int_equal(run.ends, 0);
     forget(&run);
     /* in a hurry there is no grace */
-    start(&world, &run,
-          (struct process_order){.argv = SCRIPT("trap '' TERM; while :; do sleep 1; done")});
+    start(&world, &run, (struct process_order){.argv = deaf});
     while (process_host_running(world.host) == 0)
         assert_int_equal(event_base_loop(world.base, EVLOOP_ONCE), 0);
     assert_true(process_cancel(run.process));
@@ -569,7 +572,7 @@ static void directories_of_others_must_be_allowed(void **state)
     const char *const refused[] = {"/usr", link, "/", beside};
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         const struct process_order order = {
-            .program = "/bin/sh", .argv = SCRIPT("true"), .directory = refused[i]};
+            .program = "/bin/sh", .argv = nothing, .directory = refused[i]};
         assert_null(process_start(world.host, &order, &err));
         assert_int_equal(err.code, ERR_REFUSED);
     }
@@ -635,7 +638,7 @@ static void a_guard_that_was_killed_is_replaced(void **state)
     struct run first, second;
     (void)state;
     open_world(&world, &plain);
-    start(&world, &first, (struct process_order){.argv = SCRIPT("sleep 1000")});
+    start(&world, &first, (struct process_order){.argv = forever});
     while (process_host_running(world.host) == 0)
         assert_int_equal(event_base_loop(world.base, EVLOOP_ONCE), 0);
     const pid_t guard = world.host->guard.pid, pid = first.process->pid;
