@@ -390,3 +390,22 @@ def test_limits_hold(fleet):
     assert "MemoryError" in execution.error["message"]
     execution = one(fleet, {"argv": ["python3", "-c", "open('f', 'wb').write(b'x' * 20000)"]}, status="f")
     assert "File too large" in execution.error["message"]
+
+
+# Who cannot fork ends; the program itself goes on.
+BOMB = "f() { while :; do f & done; }; (f) & while :; do :; done"
+
+
+def test_a_fork_bomb_is_held_and_ended(fleet):
+    """root is held to no number of processes, so there the program begins by not being root."""
+    plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    worker(fleet.open(), "--exec-limit-processes", "60", allow="sh,setpriv")
+    fleet.publish(flow("bomb", {"argv": plain + sh(BOMB)}, timeout_ms=1000))
+    run = fleet.request("bomb")
+    most = 0
+    while fleet.status(run) not in ("c", "f"):
+        most = max(most, len(of_run(run)))
+    (execution,) = fleet.wait_for(run, "f")
+    assert 2 < most <= 61, most
+    assert execution.error["code"] == "timeout" and "Cannot fork" in execution.error["message"]
+    wait_until(lambda: not of_run(run), 5, "no process of the run")
