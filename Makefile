@@ -26,7 +26,7 @@ GEN := $(BUILD)/gen
 
 # Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
 # includes).
-LAYERS := api worker supervisor exec jq http store protocol graph schema cel base
+LAYERS := api worker supervisor exec jq http process store protocol graph schema cel base
 
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
 LUA := $(wildcard lua/*.lua)
@@ -139,15 +139,16 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 lower_base := base
 lower_jq := jq base
 lower_http := http base
+lower_process := process base
 lower_cel := cel $(lower_base)
 lower_schema := schema $(lower_base)
 lower_graph := graph schema $(lower_cel)
 lower_protocol := protocol $(lower_graph)
-lower_exec := exec jq http $(lower_graph)
+lower_exec := exec jq http process $(lower_graph)
 lower_store := store $(lower_protocol)
-lower_worker := worker exec jq http $(lower_store)
-lower_supervisor := supervisor exec jq http $(lower_store)
-lower_api := api worker supervisor exec jq http $(lower_store)
+lower_worker := worker exec jq http process $(lower_store)
+lower_supervisor := supervisor exec jq http process $(lower_store)
+lower_api := api worker supervisor exec jq http process $(lower_store)
 
 layers_of = $(shell sed -nE 's|^\#include "([a-z]+)/.*|\1|p' $(1))
 archives_of = $(foreach l,$(LAYERS),$(if $(filter $(l),base $(foreach u,$(sort $(2)),$(lower_$(u)))),$(B)/layer_$(l).a))

@@ -122,6 +122,54 @@ static const struct setting table[] = {
      .kind = SETTING_STRING,
      .value_name = "FILE",
      .help = "its key (default: in http-cert)"},
+    {.name = "allow-exec",
+     .kind = SETTING_LIST,
+     .value_name = "PROGRAM,...",
+     .help = "programs that exec nodes may run, by name or absolute path (default: none)"},
+    {.name = "exec-concurrency",
+     .kind = SETTING_INT,
+     .min = 1,
+     .max = 4096,
+     .value_name = "N",
+     .help = "programs at once; more wait (default: 4 for each processor)"},
+    {.name = "exec-limit-cpu",
+     .kind = SETTING_MS,
+     .default_text = "5m",
+     .max = 31536000000,
+     .value_name = "TIME",
+     .help = "processor time of a program, in whole seconds; 0: no limit"},
+    {.name = "exec-limit-memory",
+     .kind = SETTING_BYTES,
+     .default_text = "4GiB",
+     .max = (int64_t)1 << 50,
+     .value_name = "SIZE",
+     .help = "address space of a program; 0: no limit"},
+    {.name = "exec-limit-file",
+     .kind = SETTING_BYTES,
+     .default_text = "1GiB",
+     .max = (int64_t)1 << 50,
+     .value_name = "SIZE",
+     .help = "largest file that it may write; 0: no limit"},
+    {.name = "exec-limit-files",
+     .kind = SETTING_INT,
+     .default_text = "1024",
+     .max = 1048576,
+     .value_name = "N",
+     .help = "files that it may have open; 0: no limit"},
+    {.name = "exec-limit-processes",
+     .kind = SETTING_INT,
+     .default_text = "4096",
+     .max = 4194304,
+     .value_name = "N",
+     .help = "processes and threads of the worker's user when it starts more; 0: no limit"},
+    {.name = "exec-dir",
+     .kind = SETTING_STRING,
+     .value_name = "DIRECTORY",
+     .help = "where programs get directories of their own (default: TMPDIR, or /tmp)"},
+    {.name = "exec-cwd",
+     .kind = SETTING_LIST,
+     .value_name = "DIRECTORY,...",
+     .help = "directories that config.cwd may name, with all below (default: none)"},
     {.name = "log-level",
      .kind = SETTING_STRING,
      .default_text = "info",
@@ -245,6 +293,22 @@ static struct http_settings http_settings(const struct settings *s)
     };
 }
 
+static struct process_settings process_settings(const struct settings *s)
+{
+    struct process_settings settings = {
+        .scratch = settings_string(s, "exec-dir"),
+        .max = (uint32_t)settings_number(s, "exec-concurrency"),
+        .limits = {.cpu_s = (settings_number(s, "exec-limit-cpu") + 999) / 1000,
+                   .memory_bytes = (uint64_t)settings_number(s, "exec-limit-memory"),
+                   .file_bytes = (uint64_t)settings_number(s, "exec-limit-file"),
+                   .files = (uint32_t)settings_number(s, "exec-limit-files"),
+                   .processes = (uint32_t)settings_number(s, "exec-limit-processes")},
+    };
+    settings.allow = settings_list(s, "allow-exec", &settings.allow_count);
+    settings.directories = settings_list(s, "exec-cwd", &settings.directory_count);
+    return settings;
+}
+
 static int start(struct program *program, struct err *err)
 {
     const struct settings *s = &program->settings;
@@ -256,6 +320,7 @@ static int start(struct program *program, struct err *err)
         .concurrency = (uint32_t)settings_number(s, "concurrency"),
         .async_concurrency = (uint32_t)settings_number(s, "async-concurrency"),
         .http = http_settings(s),
+        .exec = process_settings(s),
         .lease_ms = settings_number(s, "lease"),
         .drain_timeout_ms = settings_number(s, "drain-timeout"),
         .max_value_bytes = (size_t)settings_number(s, "max-value"),

@@ -60,6 +60,7 @@ static executor_fn *find_executor(const struct graph_node *node)
     case NODE_HTTP:
         return exec_http;
     case NODE_EXEC:
+        return exec_subprocess;
     case NODE_MAP:
     case NODE_WORKFLOW:
     case NODE_SIGNAL:
@@ -99,7 +100,10 @@ bool exec_is_instant(const struct graph_node *node)
            !exec_is_async(node);
 }
 
-bool exec_is_async(const struct graph_node *node) { return node->type == NODE_HTTP; }
+bool exec_is_async(const struct graph_node *node)
+{
+    return node->type == NODE_HTTP || node->type == NODE_EXEC;
+}
 
 int exec_run(struct exec_task *task)
 {

@@ -4,7 +4,7 @@
  * function) to its executor. The worker owns the task, its arena and its output buffer; the executor
  * borrows them for the call. None may block the loop, but programs in jq may take exec_jq.wall_ms.
  *
- * Most compute and return at once. What takes time (an http call) is asynchronous:
+ * Most compute and return at once. What takes time (an http call, a program) is asynchronous:
  *
  *   exec_run ──task->job set──> under way ──> task->done(task): passed, or failure
  *                                   └──task->cancel(task)──> over, done is not called
@@ -21,6 +21,7 @@
 #include "graph/graph.h"
 #include "http/client.h"
 #include "jq/jq.h"
+#include "process/process.h"
 #include <stdint.h>
 
 /* For the programs in jq of one execution, its conditions included: they share its time. The worker's
@@ -35,9 +36,11 @@ struct exec_jq {
     int64_t wall_us;
 };
 
-/* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`. */
+/* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`;
+ * but without `processes` with `rejected`: nobody allowed any. */
 struct exec_host {
     struct http_client *http;
+    struct process_host *processes;
 };
 
 /* What is known of a failed attempt besides its code. */
@@ -67,7 +70,9 @@ struct exec_task {
 
     /* Asynchronous executions. */
     const struct exec_host *host;
-    void *job;                              /* the executor's; NULL: none is under way */
+    void *job;          /* the executor's; NULL: none is under way */
+    int64_t overdue_ms; /* the executor's: how long behind the node's timeout it may take to end the
+                           job by itself, before somebody else does */
     void (*cancel)(struct exec_task *task); /* the executor's: ends the job */
     void (*done)(struct exec_task *task);   /* whose task it is: job is NULL again */
 };

@@ -1,6 +1,7 @@
 /* http_node: from config to a request. */
 #include "exec/http_node.h"
 #include "base/utf8.h"
+#include "exec/config.h"
 #include "http/identity.h"
 #include "http/signature.h"
 #include <stdio.h>
@@ -8,7 +9,6 @@
 
 enum {
     MAX_RETRY_AFTER_MS = 3600000,
-    LEVELS_AROUND = 2,    /* of a value in the object that all of config becomes */
     HEADER_BYTES = 65536, /* of a content type, of a signature: more is refused anyway */
     OWN_HEADERS = 3,
 };
@@ -20,45 +20,7 @@ static int misfit(struct exec_task *task, const struct err *err)
                        err->message);
 }
 
-/* --- config, evaluated --- */
-
-/* All parts as one object, so that they are read once. */
-static int evaluate(struct exec_task *task, struct graph_text *text)
-{
-    struct buf *out = task->output;
-    char separator = '{';
-    buf_reset(out);
-    for (int i = 0; i < HTTP_PART_COUNT; i++) {
-        const struct binding *part = task->node->http ? task->node->http[i] : NULL;
-        if (!part)
-            continue;
-        buf_char(out, separator);
-        separator = ',';
-        json_write_string(out, slice_str(http_part_name((enum graph_http_part)i)));
-        buf_char(out, ':');
-        if (binding_eval(part, task->values, task->arena, out, &task->failure) != 0)
-            return -1;
-    }
-    buf_str(out, separator == '{' ? "{}" : "}");
-    if (!buf_ok(out))
-        return exec_failed(task, "too_large", "http: the call is larger than %zu bytes",
-                           task->max_value_bytes);
-    *text = (struct graph_text){.text = arena_copy(task->arena, buf_slice(out))};
-    buf_reset(out);
-    return text->text.ptr ? 0 : exec_failed(task, "too_large", "http: out of memory for the call");
-}
-
-static int parse(struct exec_task *task, struct graph_text *text, struct json_ref *config)
-{
-    struct json_limits limits = json_default_limits;
-    struct json_error error;
-    limits.max_depth += LEVELS_AROUND;
-    limits.max_bytes = 0;
-    if (json_read(task->arena, text->text, &limits, &text->doc, &error) != 0)
-        return exec_failed(task, "too_large", "http: the call cannot be read: %s", error.message);
-    *config = json_root(&text->doc);
-    return 0;
-}
+static const char *part_name(unsigned part) { return http_part_name((enum graph_http_part)part); }
 
 /* --- its parts --- */
 
@@ -302,10 +264,11 @@ static int read_response(struct reading *reading)
 int http_node_read(struct exec_task *task, struct http_node *node)
 {
     struct reading reading = {.task = task, .node = node, .err = ERR_INIT};
+    const struct exec_config config = {"http", task->node->http, part_name, HTTP_PART_COUNT};
     struct graph_text text;
     struct http_pair *query;
     *node = (struct http_node){.repeatable = false};
-    if (evaluate(task, &text) != 0 || parse(task, &text, &reading.config) != 0)
+    if (exec_config_read(task, &config, &text, &reading.config) != 0)
         return -1;
     if (read_string(&reading, HTTP_PART_URL, &node->request.url) != 0 ||
         read_pairs(&reading, HTTP_PART_QUERY, 0, &query, &node->request.query_count) != 0 ||

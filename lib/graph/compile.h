@@ -34,8 +34,8 @@ struct node_draft {
     struct json_ref ref; /* the node's object; absent when it is none */
     struct json_ref id;  /* its valid id */
     struct json_ref input, expression, template, jq, delay, items;
-    struct json_ref http;   /* the whole config */
-    struct json_ref config; /* of a node that a remote worker executes */
+    struct json_ref http, exec; /* the whole config */
+    struct json_ref config;     /* of a node that a remote worker executes */
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;

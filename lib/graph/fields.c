@@ -191,6 +191,16 @@ const char *http_part_name(enum graph_http_part part)
     return names[part];
 }
 
+const char *exec_part_name(enum graph_exec_part part)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        GRAPH_EXEC_PARTS(X)
+#undef X
+            ""};
+    return names[part];
+}
+
 const char *aggregate_strategy_name(enum graph_strategy strategy)
 {
     static const char *const names[] = {

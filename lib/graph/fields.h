@@ -60,6 +60,8 @@ enum choice_set {
     CHOICES_ITEM_ERROR,
     CHOICES_BODY_TYPE,
     CHOICES_RESPONSE,
+    CHOICES_STDIN,
+    CHOICES_STDOUT,
 };
 
 struct field {

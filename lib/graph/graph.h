@@ -32,7 +32,7 @@
 #define NODE_TYPES(X)                                                                              \
     X(FUNCTION, "function", "task", true)                                                          \
     X(HTTP, "http", NULL, true)                                                                    \
-    X(EXEC, "exec", NULL, false)                                                                   \
+    X(EXEC, "exec", NULL, true)                                                                    \
     X(TRANSFORM, "transform", NULL, true)                                                          \
     X(FILTER, "filter", NULL, true)                                                                \
     X(AGGREGATE, "aggregate", NULL, true)                                                          \
@@ -141,6 +141,23 @@ enum graph_http_part {
         HTTP_PART_COUNT,
 };
 const char *http_part_name(enum graph_http_part part);
+
+/* config of an exec node: the same. */
+#define GRAPH_EXEC_PARTS(X)                                                                        \
+    X(ARGV, "argv")                                                                                \
+    X(STDIN, "stdin")                                                                              \
+    X(OUTPUT, "output")                                                                            \
+    X(ENV, "env")                                                                                  \
+    X(CWD, "cwd")                                                                                  \
+    X(EXIT_CODES, "exit_codes")
+
+enum graph_exec_part {
+#define X(id, name) EXEC_PART_##id,
+    GRAPH_EXEC_PARTS(X)
+#undef X
+        EXEC_PART_COUNT,
+};
+const char *exec_part_name(enum graph_exec_part part);
 
 /* A compiled expression and what it reads; or a condition in jq or a schema, which read the output
  * (`when`: the input) alone. */
@@ -304,6 +321,7 @@ struct graph_node {
     const struct binding *const
         *http; /* HTTP: by enum graph_http_part, NULL where absent; or NULL */
     const struct graph_http_pages *pages; /* HTTP: or NULL */
+    const struct binding *const *exec;    /* EXEC: by enum graph_exec_part, as http; or NULL */
     struct slice queue;                   /* "default" */
     struct slice remote;     /* what a remote worker is to execute; ptr NULL: it executes here */
     struct slice task_queue; /* REMOTE: where its tasks wait */

@@ -195,6 +195,25 @@ static int http_names(struct scope *scope, struct json_ref values, struct graph_
                : 0;
 }
 
+/* What an exec node runs. */
+static int exec_names(struct scope *scope, struct json_ref values, struct graph_node *node,
+                      const struct path *config)
+{
+    const struct binding **parts =
+        arena_array(scope->c->arena, EXEC_PART_COUNT, sizeof(const struct binding *));
+    if (!parts)
+        return -1;
+    for (int i = 0; i < EXEC_PART_COUNT; i++) {
+        const struct slice name = slice_str(exec_part_name((enum graph_exec_part)i));
+        struct json_ref value = json_member(values, name);
+        struct path place = path_key(config, name);
+        if (json_present(value) && binding_compile(scope, value, &place, &parts[i]) != 0)
+            return -1;
+    }
+    node->exec = parts;
+    return 0;
+}
+
 static int config_names(struct scope *scope, const struct node_draft *draft,
                         struct graph_node *node, const struct path *place)
 {
@@ -222,6 +241,8 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
         binding_compile(scope, draft->delay, &delay, &node->delay) != 0)
         return -1;
     if (json_present(draft->http) && http_names(scope, draft->http, node, &config) != 0)
+        return -1;
+    if (json_present(draft->exec) && exec_names(scope, draft->exec, node, &config) != 0)
         return -1;
     if (json_present(draft->items) &&
         binding_compile(scope, draft->items, &items, &node->items) != 0)

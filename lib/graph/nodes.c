@@ -142,6 +142,8 @@ static void read_values(struct node_draft *draft, struct graph_node *node,
     }
     if (fields->type == NODE_HTTP)
         draft->http = fields->config;
+    if (fields->type == NODE_EXEC)
+        draft->exec = fields->config;
     if (fields->type == NODE_FILTER) {
         draft->expression = FIELD_VALUE(&fields->config_fields, FILTER, FILTER_EXPRESSION);
         draft->items = FIELD_VALUE(&fields->config_fields, FILTER, ITEMS);

@@ -395,10 +395,11 @@ static bool may_leave(const struct channel *channel)
     const struct worker *worker = channel->worker;
     if (!worker->draining)
         return false;
-    return worker->hurried ||
-           (bell_is_silent(worker->bell) &&
-            !(channel->ready.count || channel->suspects.count || channel->running.count ||
-              channel->results.count || channel->sent.count));
+    if (worker->hurried)
+        return !worker_has_children(worker);
+    return bell_is_silent(worker->bell) &&
+           !(channel->ready.count || channel->suspects.count || channel->running.count ||
+             channel->results.count || channel->sent.count);
 }
 
 /* --- calls --- */

@@ -94,5 +94,7 @@ int execute_abandon(const struct execution *execution, struct token *token, cons
 int64_t execute_deadline_us(const struct token *token)
 {
     const struct run *run = &token->job->run;
-    return run->node->timeout_ms > 0 ? run->started_us + run->node->timeout_ms * 1000 : INT64_MAX;
+    const int64_t overdue_ms = token->job->task.overdue_ms;
+    return run->node->timeout_ms > 0 ? run->started_us + (run->node->timeout_ms + overdue_ms) * 1000
+                                     : INT64_MAX;
 }

@@ -73,6 +73,7 @@ struct worker {
     uint64_t last_job;
     struct running_question *questions;
     struct http_client *http;
+    struct process_host *processes; /* NULL: none are allowed */
     struct exec_host host;
 
     int64_t redis_us, redis_mono_us; /* time of the last reply, and when it came */
@@ -96,6 +97,8 @@ bool worker_may_say(struct worker *worker, const char *message);
 /* Sends worker->command; false when it cannot be sent now. */
 bool worker_send(struct worker *worker, link_reply_fn *callback, void *context);
 struct execution worker_execution(struct worker *worker);
+/* Whether what was under way here goes on, although nobody waits for it: others must not begin it yet. */
+bool worker_has_children(const struct worker *worker);
 
 /* --- schedule.c --- */
 

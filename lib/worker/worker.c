@@ -16,8 +16,9 @@ enum {
     PARTITIONS_MAX = 65536,
     SAY_EVERY_US = 10000000,
     AFTER_HURRY_MS = 1000,
-    JQ_PER_LEASE = 4,      /* processor time of one execution */
-    JQ_WALL_PER_LEASE = 2, /* a beat, due after a fifth, must still be in time behind it */
+    KILL_AFTER_HURRY_MS = 500, /* programs: until then they may clean up */
+    JQ_PER_LEASE = 4,          /* processor time of one execution */
+    JQ_WALL_PER_LEASE = 2,     /* a beat, due after a fifth, must still be in time behind it */
 };
 
 /* --- what the parts use --- */
@@ -161,6 +162,11 @@ static void on_poll(evutil_socket_t fd, short what, void *context)
     worker_poll(worker);
 }
 
+bool worker_has_children(const struct worker *worker)
+{
+    return worker->processes && process_host_running(worker->processes) > 0;
+}
+
 static void check_drain(struct worker *worker)
 {
     const int64_t drained_ms = (worker_mono_us(worker) - worker->drain_us) / 1000;
@@ -172,6 +178,8 @@ static void check_drain(struct worker *worker)
         for (uint32_t i = 0; i < worker->channel_count; i++)
             running_end_all(&worker->channels[i]);
     }
+    if (worker_has_children(worker) && drained_ms > worker->drain_timeout_ms + KILL_AFTER_HURRY_MS)
+        process_host_hurry(worker->processes);
     if (drained_ms > worker->drain_timeout_ms + AFTER_HURRY_MS) {
         worker->finished = true;
         (void)event_base_loopexit(worker->base, NULL);
@@ -289,10 +297,16 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     worker->jq = jq_new(options->jq_helper, 0, err);
     if (!worker->jq)
         return -1;
+    if (options->exec.allow_count > 0) {
+        worker->processes = process_host_new(worker->base, &options->exec, err);
+        if (!worker->processes)
+            return -1;
+    }
     worker->http = http_client_new(worker->base, &options->http, err);
     if (!worker->http)
         return -1;
     worker->host.http = worker->http;
+    worker->host.processes = worker->processes;
     own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
@@ -358,6 +372,7 @@ void worker_free(struct worker *worker)
     free(worker->channels);
     running_free(worker);
     http_client_free(worker->http);
+    process_host_free(worker->processes);
     graphs_free(worker->graphs);
     jq_free(worker->jq);
     token_pool_free(&worker->pool);

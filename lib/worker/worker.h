@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "http/client.h"
+#include "process/process.h"
 #include <event2/event.h>
 #include <stdint.h>
 
@@ -39,7 +40,8 @@ struct worker_options {
     uint32_t
         async_concurrency;     /* executions under way that take their time (calls); default 1000 */
     struct http_settings http; /* of the calls; texts are copied */
-    int64_t lease_ms;          /* default 5000 */
+    struct process_settings exec; /* of the programs, the same; allow_count 0: there are none */
+    int64_t lease_ms;             /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
     uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */

@@ -2,7 +2,7 @@
 """A folder of lib/ is a layer; includes point downward only.
 
     base < {cel, schema} < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
-    base < {jq, http} < exec
+    base < {jq, http, process} < exec
 
 cel and schema do not know each other, nor do exec and store, nor do worker and supervisor; exec
 does not know protocol, so that an executor can run where there is no Redis. Includes are written
@@ -23,11 +23,12 @@ BELOW = {
     "protocol": ["base", "cel", "schema", "graph"],
     "jq": ["base"],
     "http": ["base"],
-    "exec": ["base", "cel", "schema", "graph", "jq", "http"],
+    "process": ["base"],
+    "exec": ["base", "cel", "schema", "graph", "jq", "http", "process"],
     "store": ["base", "cel", "schema", "graph", "protocol"],
-    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store"],
-    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store"],
-    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "exec", "store", "worker", "supervisor"],
+    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store"],
+    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store"],
+    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 

@@ -350,7 +350,7 @@ MUTANTS = [
            "            return token", "stretch", "what was gone on with is settled"),
     Mutant("last_event_of_none", "lua/include/settlement.lua",
            "            draft.events = draft.events - 1 -- there is no last node\n", "", "stretch", "events have no gap"),
-    Mutant("iterations_see_the_one_before", "lib/worker/stretch.c", "        if (again)\n            token->iteration_begins = token->step_count;\n", "",
+    Mutant("iterations_see_the_one_before", "lib/worker/stretch.c", "token->iteration_begins = token->step_count;", "",
            "random", "outputs of an iteration are gone in the next"),
     Mutant("outputs_of_what_is_over", "lua/include/overlay.lua", "elseif runs_on or KEPT[byte(name)] then",
            "elseif runs_on or value then", "stretch", "a run that is over needs no outputs"),

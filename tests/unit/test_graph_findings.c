@@ -179,6 +179,14 @@ static const struct example json_examples[] = {
     {NODE("\"type\": \"http\", \"config\": {\"url\": \"$nope\", \"query\": {\"q\": \"${1 +}\"}, "
           "\"pages\": {\"items\": \"output.body +\"}}"),
      {"config.url: $nope: no node is called", "config.query.q: ", "config.pages.items: "}},
+    {NODE("\"type\": \"exec\""), {"1:12 nodes[0].config: argv is missing"}},
+    {NODE("\"type\": \"exec\", \"config\": {\"argv\": \"sh\", \"stdin\": \"jsn\", \"output\": "
+          "\"xml\", \"env\": [], \"exit_codes\": {\"1\": \"$nope\"}, \"timout\": 1}"),
+     {"config.argv: expected a list or a binding, not a string",
+      "config.stdin: 'jsn' is none of \"json\", \"text\", \"none\", did you mean",
+      "config.output: 'xml' is none of \"json\", \"text\"",
+      "config.env: expected an object or a binding, not a list", "config.timout: unknown field",
+      "config.exit_codes[\"1\"]: $nope: no node is called"}},
     {NODE("\"type\": \"map\""),
      {"1:12 nodes[0].config: body is missing", "1:12 nodes[0].config: items is missing",
       "1:32 not supported"}},
