@@ -38,6 +38,7 @@ struct exec_jq {
 /* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`. */
 struct exec_host {
     struct http_client *http;
+    const struct graph_secrets *secrets; /* NULL: there are none */
 };
 
 /* What is known of a failed attempt besides its code. */

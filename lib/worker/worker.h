@@ -28,6 +28,8 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+struct secrets;
+
 struct worker_options {
     const char *redis_url;
     const char *database_url;  /* only to keep http nodes away from it; NULL: not known */
@@ -39,7 +41,8 @@ struct worker_options {
     uint32_t
         async_concurrency;     /* executions under way that take their time (calls); default 1000 */
     struct http_settings http; /* of the calls; texts are copied */
-    int64_t lease_ms;          /* default 5000 */
+    const struct secrets *secrets; /* borrowed for the worker's life; NULL: none */
+    int64_t lease_ms;              /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
     uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */

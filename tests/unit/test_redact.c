@@ -41,9 +41,9 @@ static void every_form_is_found(void **state)
 {
     static const char secret[] = "can/ary \"+7";
     static const char *const forms[] = {
-        "can/ary \"+7",          "can%2Fary%20%22%2B7",      "can%2fary+%22%2b7",
-        "can\\/ary \\\"+7",      "can\\u002Fary \\u0022+7",  "can%252Fary%2520%2522%252B7",
-        "%63an/ary \"+7",        "63616e2f61727920222b37",   "63616E2F61727920222B37",
+        "can/ary \"+7",       "can%2Fary%20%22%2B7",     "can%2fary+%22%2b7",
+        "can\\/ary \\\"+7",   "can\\u002Fary \\u0022+7", "can%252Fary%2520%2522%252B7",
+        "%63an/ary \"+7",     "63616e2f61727920222b37",  "63616E2F61727920222B37",
         "can%2Fary \\\"%2B7",
     };
     (void)state;
@@ -130,8 +130,8 @@ static void without_memory_it_says_so(void **state)
     struct redact redact = {0};
     (void)state;
     arena_init(&small, 64);
-    assert_int_equal(redact_add(&redact, &small, SLICE("a secret of a certain length, as they are")),
-                     -1);
+    assert_int_equal(
+        redact_add(&redact, &small, SLICE("a secret of a certain length, as they are")), -1);
     arena_free(&small);
 }
 
