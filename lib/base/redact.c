@@ -145,7 +145,7 @@ static bool same(enum form form, char wanted, char c)
 /* Bytes of the text, from `at` on, that are `wanted`; 0: they are something else. */
 static size_t match_char(enum form form, char wanted, struct slice text, size_t at)
 {
-    char c;
+    char c = '\0';
     size_t len = 0;
     if (same(form, wanted, text.ptr[at]))
         return 1;
