@@ -131,15 +131,16 @@ static size_t escape(struct slice text, size_t at, char *c)
     return code < 0x80 ? 6 : 0;
 }
 
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+/* In base64 the case of a letter counts; elsewhere it may have got lost, as in host names. */
 static bool same(enum form form, char wanted, char c)
 {
     if (wanted == c)
         return true;
     if (form == FORM_BASE64)
         return (wanted == '+' && c == '-') || (wanted == '/' && c == '_');
-    if (form == FORM_HEX)
-        return c >= 'A' && c <= 'F' && wanted == c - 'A' + 'a';
-    return wanted == ' ' && c == '+';
+    return lower(wanted) == lower(c) || (form == FORM_PLAIN && wanted == ' ' && c == '+');
 }
 
 /* Bytes of the text, from `at` on, that are `wanted`; 0: they are something else. */
@@ -185,11 +186,24 @@ static size_t match(const struct redact *redact, struct slice text, size_t at, b
     return longest;
 }
 
+/* Bytes with which any of them may begin: most of a large text is passed over by this alone. */
+static void fill_firsts(const struct redact *redact, bool firsts[256])
+{
+    memset(firsts, 0, 256 * sizeof(*firsts));
+    firsts['%'] = firsts['\\'] = true;
+    for (const struct redact_needle *n = redact->first; n; n = n->next) {
+        for (int c = 0; c < 256; c++)
+            firsts[c] = firsts[c] || same(n->form, n->text.ptr[0], (char)c);
+    }
+}
+
 void redact_text(const struct redact *redact, struct slice text, bool parts, struct buf *out)
 {
     size_t copied = 0;
+    bool firsts[256];
+    fill_firsts(redact, firsts);
     for (size_t at = 0; at < text.len;) {
-        const size_t len = match(redact, text, at, parts);
+        const size_t len = firsts[(unsigned char)text.ptr[at]] ? match(redact, text, at, parts) : 0;
         if (len == 0) {
             at++;
             continue;

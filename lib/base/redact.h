@@ -4,7 +4,7 @@
  *   redact_add(&redact, &arena, SLICE("hunter/2"));
  *   hunter/2   hunter%2F2   hunter\/2   aHVudGVyLzI=   68756e7465722f32    all become ***
  *
- * Found are: the text itself, percent-encoded (also twice, also partly), escaped as in JSON, in hex, and
+ * Found are: the text itself, in capitals or not, percent-encoded (also twice, also partly), escaped as in JSON, in hex, and
  * in base64, either alphabet, also where the secret is a part of what was encoded (user:password).
  * Other things that can be made of a secret (a hash, its reverse) are not.
  */

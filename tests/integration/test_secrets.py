@@ -192,7 +192,7 @@ def forms(secret):
     for before in range(3):
         text = base64.b64encode(b"\0" * before + raw)
         found.add(text[(before * 8 + 5) // 6:(before + len(raw)) * 8 // 6])
-    return found | {f.lower() for f in found if b"%" in f}
+    return found | {f.lower() for f in found if b"%" in f} | {raw.lower(), raw.upper()}
 
 
 def holders(stack, needles):

@@ -72,6 +72,7 @@ static void other_texts_stay(void **state)
     check("hunter22", "hunter2 unter22 %68 %", false, "hunter2 unter22 %68 %");
     check("hunter22", "", false, "");
     check("", "anything", false, "anything");
+    check("Hunter22", "hUNTER22 HUNTER22", false, "*** ***");
     check("ab", "YWI= cab", false, "YWI= c***");
     check("hunter22", "tail \\", false, "tail \\");
     check("hunter22", "tail hunter22", false, "tail ***");
