@@ -5,6 +5,7 @@
 #include "metrics.h"
 #include "protocol/redis.h"
 #include "protocol/scripts.h"
+#include "worker/secrets.h"
 #include "worker/worker.h"
 #include <signal.h>
 
@@ -170,6 +171,26 @@ static const struct setting table[] = {
      .kind = SETTING_LIST,
      .value_name = "DIRECTORY,...",
      .help = "directories that config.cwd may name, with all below (default: none)"},
+    {.name = "secrets-env",
+     .kind = SETTING_STRING,
+     .default_text = "TROUPE_SECRET_",
+     .value_name = "PREFIX",
+     .help = "how variables with secrets begin: secrets.api_key is PREFIXAPI_KEY"},
+    {.name = "secrets-dir",
+     .kind = SETTING_STRING,
+     .value_name = "DIR",
+     .help = "directory with a file for each secret"},
+    {.name = "secrets-command",
+     .kind = SETTING_STRING,
+     .value_name = "COMMAND",
+     .help = "for /bin/sh; prints all secrets, an object of strings in JSON"},
+    {.name = "secrets-ttl",
+     .kind = SETTING_MS,
+     .default_text = "60s",
+     .min = 100,
+     .max = 86400000,
+     .value_name = "TIME",
+     .help = "after which files are read and the command is run again; SIGHUP does both at once"},
     {.name = "log-level",
      .kind = SETTING_STRING,
      .default_text = "info",
@@ -195,6 +216,7 @@ struct program {
     struct arena arena;
     struct settings settings;
     struct event_base *base;
+    struct secrets *secrets;
     struct worker *worker;
     struct probes *probes;
     struct event *signals[3];
@@ -214,7 +236,8 @@ static const struct program_about about = {
         "  troupe-worker --redis-url redis://10.0.0.5:6379\n"
         "  troupe-worker --concurrency 64 --lease 10s --http-port 9464\n"
         "  TROUPE_REDIS_URL=redis://:secret@10.0.0.5:6379/2 troupe-worker --name fleet-7\n"
-        "\nSIGTERM and SIGINT drain (a second one forces), SIGHUP reads log-level again.\n"
+        "\nSIGTERM and SIGINT drain (a second one forces), SIGHUP reads log-level and secrets "
+        "again.\n"
         "exit status: 0 drained, 1 forced, 2 wrong options, 5 Redis refused us\n",
     .table = table,
     .table_count = ARRAY_LEN(table),
@@ -259,6 +282,7 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     (void)number;
     (void)what;
     program_reload(&about, program->argc, program->argv);
+    secrets_refresh(program->secrets);
 }
 
 static int catch_signals(struct program *program, struct err *err)
@@ -328,10 +352,20 @@ static int start(struct program *program, struct err *err)
         .expression_bytes = (size_t)settings_number(s, "expression-memory"),
         .clock = &clock_system,
     };
+    const struct secrets_options secrets = {
+        .env_prefix = settings_string(s, "secrets-env"),
+        .directory = settings_string(s, "secrets-dir"),
+        .command = settings_string(s, "secrets-command"),
+        .ttl_ms = settings_number(s, "secrets-ttl"),
+    };
     options.queues = settings_list(s, "queues", &options.queue_count);
     program->base = event_base_new();
     if (!program->base)
         return err_set(err, ERR_IO, "cannot make an event loop");
+    program->secrets = secrets_new(program->base, &secrets, err);
+    if (!program->secrets)
+        return -1;
+    options.secrets = program->secrets;
     program->worker = worker_new(program->base, &options, err);
     if (!program->worker || probe(options.redis_url, err) != 0 || catch_signals(program, err) != 0)
         return -1;
@@ -349,6 +383,7 @@ static void stop(struct program *program)
 {
     probes_stop(program->probes);
     worker_free(program->worker);
+    secrets_free(program->secrets);
     for (size_t i = 0; i < ARRAY_LEN(program->signals); i++) {
         if (program->signals[i])
             event_free(program->signals[i]);

@@ -52,6 +52,7 @@ void help_command_write(FILE *out, const struct cli_command *command);
 int cmd_bench(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_cel(struct cli *cli);
+int cmd_dead_letters(struct cli *cli);
 int cmd_decisions(struct cli *cli);
 int cmd_deploy(struct cli *cli);
 int cmd_dev(struct cli *cli);

@@ -34,6 +34,16 @@ static const struct setting options_cel[] = {
     OPTIONS_COMMON,
 };
 
+static const struct setting options_dead_letters[] = {
+    OPTION("workflow", 0, SETTING_STRING, NULL, 0, 0, "NAME", "only of this workflow"),
+    OPTION("code", 0, SETTING_STRING, NULL, 0, 0, "CODE",
+           "only with worker_lost, internal or rejected"),
+    OPTION_FLAG("all", 0, "retry, drop: all that are open; list: those too that were dealt with"),
+    OPTION("limit", 'n', SETTING_INT, "100", 1, 100000, "N", "how many are listed at most"),
+    OPTION_OUTPUT,
+    OPTIONS_COMMON,
+};
+
 static const struct setting options_dev[] = {
     OPTION("data", 0, SETTING_STRING, NULL, 0, 0, "DIR",
            "keep everything here (default: a temporary directory)"),
@@ -234,7 +244,26 @@ const struct cli_command cli_commands[] = {
      .examples = "troupe workers\n",
      OPTIONS(options_plain),
      .run = cmd_workers},
-    NOT_YET("dead-letters", "[show|retry|drop ID]", "what could not be executed"),
+    {.name = "dead-letters",
+     .synopsis = "[list] [--workflow NAME] [--code CODE] [--all] [-n N]\n"
+                 "show ID\n"
+                 "retry ID...|--all\n"
+                 "drop ID...|--all",
+     .summary = "what could not be executed, and trying it again",
+     .details =
+         "Runs whose workers were lost three times in turn or whose result Redis did not\n"
+         "take, and requests of troupe:runs that were rejected. `retry` starts a run of the\n"
+         "same workflow, version, input and labels, once, with the label retry_of; `drop`\n"
+         "puts aside. With --all both take all that are open, or those of a --workflow or\n"
+         "--code; for list it means those too that were dealt with.",
+     .examples = "troupe dead-letters\n"
+                 "troupe dead-letters show 018f2a6e-7c1b-7d2a-9a51-0242ac120002\n"
+                 "troupe dead-letters retry 018f2a6e-7c1b-7d2a-9a51-0242ac120002\n"
+                 "troupe dead-letters retry --all --workflow triage --code worker_lost\n"
+                 "troupe dead-letters drop --all --code rejected\n",
+     OPTIONS(options_dead_letters),
+     .most = UINT32_MAX,
+     .run = cmd_dead_letters},
     NOT_YET("top", "", "a live overview"),
     {.name = "doctor",
      .synopsis = "",

@@ -41,6 +41,7 @@ struct exec_jq {
 struct exec_host {
     struct http_client *http;
     struct process_host *processes;
+    const struct graph_secrets *secrets; /* NULL: there are none */
 };
 
 /* What is known of a failed attempt besides its code. */

@@ -45,13 +45,50 @@ static void fail_call(struct exec_task *task, const struct http_result *result)
 static void fail_status(struct exec_task *task, const struct http_result *result)
 {
     const struct http_job *job = task->job;
-    const struct slice body = utf8_cut(buf_slice(&result->body), ANSWER_SHOWN_BYTES);
+    struct buf clean;
+    buf_init(&clean, 0);
+    /* Before it is cut: of a secret that is cut in two nothing may stay. */
+    redact_text(&task->values->resolved, buf_slice(&result->body), false, &clean);
+    const struct slice body =
+        buf_ok(&clean) ? utf8_cut(buf_slice(&clean), ANSWER_SHOWN_BYTES) : SLICE("");
     end_failed(task, result);
     task->verdict.final = !http_statuses_has(&job->node.retry_on, result->status);
     if (!task->verdict.final)
         honour_retry_after(task, result);
     (void)exec_failed(task, "http", "%s answered %d%s%s%.*s", result->remote, result->status,
                       unknown_text(task), body.len > 0 ? ": " : "", SLICE_ARG(body));
+    buf_free(&clean);
+}
+
+/* --- secrets --- */
+
+/* What an answer echoes does not become an output. Before this, pages are looked at as they are: the
+ * next one's URL may need it. */
+static int redact_output(struct exec_task *task)
+{
+    const struct redact *redact = &task->values->resolved;
+    struct graph_text text = {.text = task->passed};
+    struct json_ref ref;
+    struct buf clean;
+    if (!redact->first || !task->passed.ptr)
+        return 0;
+    if (graph_text_ref(&text, task->arena, &ref) != 0)
+        return exec_failed(task, "too_large", "http: out of memory to look for secrets");
+    buf_init(&clean, task->max_value_bytes);
+    redact_json(redact, ref, task->arena, &clean);
+    task->passed = buf_ok(&clean) ? arena_copy(task->arena, buf_slice(&clean)) : SLICE_NONE;
+    buf_free(&clean);
+    return task->passed.ptr
+               ? 0
+               : exec_failed(task, "too_large",
+                             "the answer without secrets is larger than %zu bytes, which is the "
+                             "most here",
+                             task->max_value_bytes);
+}
+
+static void redact_failure(struct exec_task *task)
+{
+    redact_message(&task->values->resolved, task->failure.message, sizeof(task->failure.message));
 }
 
 /* --- the call --- */
@@ -112,7 +149,10 @@ static void on_answer(void *context, struct http_result *result)
         fail_status(task, result);
     } else if (take_answer(task, result)) {
         return;
+    } else if (redact_output(task) != 0) {
+        task->verdict.final = true;
     }
+    redact_failure(task);
     end(task);
     task->done(task);
 }
@@ -125,10 +165,8 @@ static void cancel(struct exec_task *task)
     end(task);
 }
 
-int exec_http(struct exec_task *task)
+static int begin(struct exec_task *task)
 {
-    if (!task->host || !task->host->http)
-        return exec_failed(task, "internal", "this process makes no calls");
     struct http_job *job = arena_zalloc(task->arena, sizeof(*job));
     if (!job)
         return exec_failed(task, "too_large", "http: out of memory for the call");
@@ -141,5 +179,16 @@ int exec_http(struct exec_task *task)
     if (call(task) == 0)
         return 0;
     end(task);
+    return -1;
+}
+
+int exec_http(struct exec_task *task)
+{
+    if (!task->host || !task->host->http)
+        return exec_failed(task, "internal", "this process makes no calls");
+    task->values->secrets = task->host->secrets;
+    if (begin(task) == 0)
+        return 0;
+    redact_failure(task);
     return -1;
 }

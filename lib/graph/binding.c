@@ -120,7 +120,12 @@ static bool reserved_name(struct template *t, struct slice name, struct json_ref
                           const struct path *path)
 {
     static const char *const expression_only[] = {"output", "ctx", "run", "index", "iteration"};
-    static const char *const later[] = {"item", "secrets"};
+    static const char *const later[] = {"item"};
+    if (slice_eq_str(name, "secrets")) {
+        report(t->scope->c, FINDING_ERROR, dollar(t, ref), path,
+               "$secrets: write ${secrets.NAME} (a plain '$' is written '$$')");
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_LEN(later); i++) {
         if (!slice_eq_str(name, later[i]))
             continue;

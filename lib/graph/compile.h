@@ -200,6 +200,7 @@ struct scope {
     uint32_t node;                /* whose config or condition; NO_NODE: of none */
     bool of_page;                 /* `output` is a page of an http node's answer */
     bool of_filter, of_aggregate; /* the names value and index, or inputs, exist */
+    bool of_secrets;              /* secrets may be named: what is made is not stored */
     bool names_input, names_context, names_run;
 };
 

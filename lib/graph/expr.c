@@ -8,7 +8,8 @@
         {"iteration", "'iteration' exists only inside a loop"},                                    \
         {"error", "'error' exists only in the direct targets of a goto"},                          \
     {                                                                                              \
-        "secrets", "secrets are not supported yet"                                                 \
+        "secrets", "'secrets' exists only in the url, query, headers, body and signature of an "   \
+                   "http node: elsewhere its value would be stored"                                \
     }
 
 static const struct cel_hint condition_hints[] = {HINTS_EVERYWHERE};
@@ -17,7 +18,10 @@ static const struct cel_hint config_hints[] = {
 static const struct cel_hint mapping_hints[] = {
     HINTS_EVERYWHERE, {"output", "'output' exists only in conditions; a node's is ctx.N.output"}};
 
-static const struct cel_namespace namespaces[] = {{.name = "ctx", .id = NAMESPACE_CTX}};
+static const struct cel_namespace namespaces[] = {{.name = "ctx", .id = NAMESPACE_CTX},
+                                                  {.name = "secrets", .id = NAMESPACE_SECRETS}};
+
+enum { SECRET_NAME_BYTES = 128 };
 
 /* The names of a site, made for one compilation. */
 struct site_env {
@@ -55,7 +59,7 @@ static void make_env(const struct scope *scope, struct site_env *site)
                                       .member_shape = member_shape,
                                       .shape_context = scope->c,
                                       .namespaces = namespaces,
-                                      .namespace_count = ARRAY_LEN(namespaces),
+                                      .namespace_count = scope->of_secrets ? 2 : 1,
                                       .hints = config_hints,
                                       .hint_count = ARRAY_LEN(config_hints)}};
     add_shaped(site, "input", SLOT_INPUT, shapes_input(scope));
@@ -81,9 +85,31 @@ static void make_env(const struct scope *scope, struct site_env *site)
     }
 }
 
+/* What a file and, in capitals, a variable of the environment can be called. */
+static bool secret_named(struct scope *scope, struct slice name, struct json_ref string,
+                         size_t offset, const struct path *path)
+{
+    static const char others[] = "_-.";
+    bool good =
+        name.len > 0 && name.len <= SECRET_NAME_BYTES && name.ptr[0] != '.' && name.ptr[0] != '-';
+    for (size_t i = 0; i < name.len; i++) {
+        const char c = name.ptr[i];
+        good = good && c != '\0' &&
+               ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                strchr(others, c));
+    }
+    if (!good)
+        report(scope->c, FINDING_ERROR, places_in_string(&scope->c->places, string, offset), path,
+               "secrets['%.*s']: the name of a secret has letters, digits, '_', '-' and '.', %d at "
+               "most, and does not begin with '-' or '.'",
+               SLICE_ARG(shown(name)), (int)SECRET_NAME_BYTES);
+    return good;
+}
+
 /* Which nodes the program names. *valid: all of them may be named here. */
 static int resolve(struct scope *scope, const struct cel_program *program, struct json_ref string,
-                   size_t offset, const struct path *path, uint32_t **nodes, bool *valid)
+                   size_t offset, const struct path *path, uint32_t **nodes, bool *of_secrets,
+                   bool *valid)
 {
     uint32_t count;
     const struct cel_reference *references = cel_references(program, &count);
@@ -92,6 +118,13 @@ static int resolve(struct scope *scope, const struct cel_program *program, struc
     if (!*nodes)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
+        if (references[i].namespace_id == NAMESPACE_SECRETS) {
+            (*nodes)[i] = NO_NODE;
+            *of_secrets = true;
+            *valid &= secret_named(scope, references[i].member, string,
+                                   offset + references[i].offset, path);
+            continue;
+        }
         if (scope_node(scope, references[i].member, "ctx.", string, offset + references[i].offset,
                        path, &(*nodes)[i]) != 0)
             return -1;
@@ -128,7 +161,7 @@ int expr_compile(struct scope *scope, struct json_ref string, size_t offset, str
     scope->names_run |= cel_uses_slot(program, SLOT_RUN);
     uint32_t *nodes;
     bool valid;
-    if (resolve(scope, program, string, offset, path, &nodes, &valid) != 0)
+    if (resolve(scope, program, string, offset, path, &nodes, &expr->of_secrets, &valid) != 0)
         return -1;
     if (!valid)
         return 0;

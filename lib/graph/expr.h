@@ -19,7 +19,7 @@ enum {
     SLOT_INPUTS,
     SLOT_COUNT
 };
-enum { NAMESPACE_CTX };
+enum { NAMESPACE_CTX, NAMESPACE_SECRETS };
 
 /* The output of a node among the values, or NULL; the search begins at *cursor, for those who ask in
  * the order in which the outputs were fetched. */

@@ -125,6 +125,12 @@ static int record(const struct graph_expr *expr, struct graph_output *output, st
     return 0;
 }
 
+/* Messages of CEL may show parts of values. */
+static const char *why(const struct graph_expr *expr, const struct cel_error *error)
+{
+    return expr->of_secrets ? "it names secrets, so what went wrong is not shown" : error->message;
+}
+
 static int failed(const struct graph_expr *expr, const struct cel_error *error,
                   struct graph_failure *failure)
 {
@@ -142,7 +148,25 @@ static int failed(const struct graph_expr *expr, const struct cel_error *error,
         code = "expression_cost";
         break;
     }
-    return failure_set(failure, code, "%s: %s", expr->path, error->message);
+    return failure_set(failure, code, "%s: %s", expr->path, why(expr, error));
+}
+
+static int secret(const struct graph_expr *expr, const struct cel_reference *reference,
+                  struct graph_values *values, struct arena *arena, struct cel_value *value,
+                  struct graph_failure *failure)
+{
+    const struct graph_secrets *from = values->secrets;
+    struct slice text;
+    if (!from || !from->find(from->context, reference->member, arena, &text)) {
+        if (!reference->required) /* has(secrets.x) */
+            return 0;
+        return failure_set(failure, "binding", "%s: secrets.%.*s: this worker has no such secret",
+                           expr->path, SLICE_ARG(reference->member));
+    }
+    if (redact_add(&values->resolved, arena, text) != 0)
+        return failure_set(failure, "expression_cost", "%s: out of memory", expr->path);
+    *value = cel_string(text);
+    return 0;
 }
 
 /* What the program names. Documents are read into the arena, once for all expressions. */
@@ -151,15 +175,20 @@ static int prepare(const struct graph_expr *expr, struct graph_values *values, s
                    struct graph_failure *failure)
 {
     uint32_t count, cursor = 0;
-    (void)cel_references(expr->program, &count);
+    const struct cel_reference *named = cel_references(expr->program, &count);
     if (fill_slots(expr, values, arena, slots, failure) != 0)
         return -1;
     struct cel_value *references = arena_array(arena, count, sizeof(*references));
     if (!references)
         return failure_set(failure, "expression_cost", "%s: out of memory", expr->path);
     for (uint32_t i = 0; i < count; i++) {
-        struct graph_output *output = values_output(values, expr->reference_nodes[i], &cursor);
         references[i] = cel_absent();
+        if (named[i].namespace_id == NAMESPACE_SECRETS) {
+            if (secret(expr, &named[i], values, arena, &references[i], failure) != 0)
+                return -1;
+            continue;
+        }
+        struct graph_output *output = values_output(values, expr->reference_nodes[i], &cursor);
         if (output && record(expr, output, arena, &references[i], failure) != 0)
             return -1;
     }
@@ -198,7 +227,7 @@ int graph_expr_write(const struct graph_expr *expr, struct graph_values *values,
         rc = failed(expr, &error, failure);
     else if (cel_write_json(out, &value, &error) != 0)
         rc = failure_set(failure, error.code == CEL_ERROR_TYPE ? "type" : "too_large", "%s: %s",
-                         expr->path, error.message);
+                         expr->path, why(expr, &error));
     arena_rewind(arena, mark);
     return rc;
 }

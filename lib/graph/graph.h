@@ -168,6 +168,7 @@ struct graph_expr {
     bool of_input;                     /* jq and schemas: `when` */
     const uint32_t *reference_nodes;   /* parallel to cel_references(): node index of each ctx.N */
     const char *path;                  /* "edges[0].condition", for messages */
+    bool of_secrets;                   /* names some: what it fails with does not show values */
     struct json_position position;     /* of its string in the source */
     const struct graph_expr *next;     /* of all that were compiled with the graph */
 };

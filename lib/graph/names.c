@@ -173,6 +173,13 @@ static int http_pages(struct scope *scope, struct json_ref pages, struct graph_n
     return 0;
 }
 
+/* Those parts of a call that are sent and not stored. */
+static bool takes_secrets(enum graph_http_part part)
+{
+    return part == HTTP_PART_URL || part == HTTP_PART_QUERY || part == HTTP_PART_HEADERS ||
+           part == HTTP_PART_BODY || part == HTTP_PART_SIGNATURE;
+}
+
 /* What an http node sends. */
 static int http_names(struct scope *scope, struct json_ref values, struct graph_node *node,
                       const struct path *config)
@@ -185,9 +192,11 @@ static int http_names(struct scope *scope, struct json_ref values, struct graph_
         const struct slice name = slice_str(http_part_name((enum graph_http_part)i));
         struct json_ref value = json_member(values, name);
         struct path place = path_key(config, name);
+        scope->of_secrets = takes_secrets((enum graph_http_part)i);
         if (json_present(value) && binding_compile(scope, value, &place, &parts[i]) != 0)
             return -1;
     }
+    scope->of_secrets = false;
     node->http = parts;
     struct json_ref pages = json_member(values, SLICE("pages"));
     return json_present(pages) && json_type(pages) == JSON_OBJECT

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/json.h"
+#include "base/redact.h"
 #include "base/slice.h"
 #include "cel/cel.h"
 #include <stdbool.h>
@@ -43,6 +44,13 @@ struct graph_jq {
     void *context;
 };
 
+/* Where secrets come from, for those above this layer: the value goes into the arena. False: there is
+ * none of that name. */
+struct graph_secrets {
+    bool (*find)(void *context, struct slice name, struct arena *arena, struct slice *value);
+    void *context;
+};
+
 struct graph_values {
     struct graph_text input;
     struct graph_text context;    /* the run's input */
@@ -54,9 +62,11 @@ struct graph_values {
     struct graph_text inputs; /* of an aggregate: a list */
     struct cel_value value;   /* of a filter: the item at hand */
     int64_t index;
-    int64_t iteration;         /* of the innermost loop; 0 outside loops */
-    struct cel_budget budget;  /* of each evaluation */
-    const struct graph_jq *jq; /* NULL: conditions in jq fail with `internal` */
+    int64_t iteration;                   /* of the innermost loop; 0 outside loops */
+    struct cel_budget budget;            /* of each evaluation */
+    const struct graph_jq *jq;           /* NULL: conditions in jq fail with `internal` */
+    const struct graph_secrets *secrets; /* NULL: there are none */
+    struct redact resolved; /* those that were named: whoever shows a text takes them out of it */
 };
 
 /* A parsed view; reads the text at the first call. -1 when the text is no JSON (an error of ours:

@@ -89,11 +89,14 @@ int store_run_submit(struct store *store, const struct store_submit *submit, boo
 
 /* --- reading --- */
 
+/* clang-format off */
 #define RUN_COLUMNS                                                                                \
-    "run_id::text, workflow, digest, version, partition, status, labels::text, " TIME_TO_MICROS(   \
-        "submitted_at") ", " TIME_TO_MICROS("started_at") ", " TIME_TO_MICROS("ended_at")
+    "run_id::text, workflow, digest, version, partition, status, labels::text, "                   \
+    TIME_TO_MICROS("submitted_at") ", " TIME_TO_MICROS("started_at") ", "                          \
+    TIME_TO_MICROS("ended_at") ", " TIME_TO_MICROS("deadline_at")
+/* clang-format on */
 
-enum { RUN_COLUMN_COUNT = 10 };
+enum { RUN_COLUMN_COUNT = 11 };
 
 static bool read_run(const PGresult *result, int row, struct arena *arena, struct store_run *run)
 {
@@ -109,6 +112,7 @@ static bool read_run(const PGresult *result, int row, struct arena *arena, struc
         .submitted_us = result_int(result, row, 7),
         .started_us = result_int(result, row, 8),
         .ended_us = result_int(result, row, 9),
+        .deadline_ms = result_int(result, row, 10) / 1000,
     };
     return !failed;
 }

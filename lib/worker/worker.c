@@ -5,6 +5,7 @@
 #include "protocol/keys.h"
 #include "protocol/redis.h"
 #include "worker/own.h"
+#include "worker/secrets.h"
 #include "worker/state.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,6 +308,7 @@ static int wire(struct worker *worker, const struct worker_options *options, str
         return -1;
     worker->host.http = worker->http;
     worker->host.processes = worker->processes;
+    worker->host.secrets = options->secrets ? secrets_source(options->secrets) : NULL;
     own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)

@@ -29,6 +29,8 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+struct secrets;
+
 struct worker_options {
     const char *redis_url;
     const char *database_url;  /* only to keep http nodes away from it; NULL: not known */
@@ -40,8 +42,9 @@ struct worker_options {
     uint32_t
         async_concurrency;     /* executions under way that take their time (calls); default 1000 */
     struct http_settings http; /* of the calls; texts are copied */
-    struct process_settings exec; /* of the programs, the same; allow_count 0: there are none */
-    int64_t lease_ms;             /* default 5000 */
+    struct process_settings exec;  /* of the programs, the same; allow_count 0: there are none */
+    const struct secrets *secrets; /* borrowed for the worker's life; NULL: none */
+    int64_t lease_ms;              /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
     uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */

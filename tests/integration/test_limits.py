@@ -32,6 +32,11 @@ GOOD = waits_then("good", transform("a", "input.n + 1"), {"id": "b", "type": "tr
 AWAKE = {"metadata": {"name": "awake"}, "nodes": [{"id": "a", "type": "noop"}]}
 
 
+def dead_letters(stack):
+    return [(letter["id"], letter["node_id"], letter["code"])
+            for letter in stack.troupe("dead-letters", "-o", "json", status=0).json]
+
+
 def run_id():
     """One of the partition."""
     return str(uuid.uuid4())[:-4] + "%04x" % (PARTITIONS * 300 + PARTITION)
@@ -132,6 +137,7 @@ def test_what_kills_its_workers_is_given_up(stack):
 
     stack.wait_until(strike, 120, "the end of all runs")
     error = crowd.check("worker_lost")
+    assert dead_letters(stack) == [(crowd.culprit, "p", "worker_lost")]
     assert error["node"] == "p"
     print("killed: %s, which held %d neighbours" % (killed, len(company)))
     assert len(killed) == 4  # the first held it among others, three alone
@@ -191,6 +197,7 @@ def test_a_result_that_redis_refuses_fails_alone(stack, damage):
         crowd.redis.set(table, "nonsense")
     crowd.wait_for_end()
     crowd.check("internal")
+    assert dead_letters(stack) == [(crowd.culprit, "w", "internal")]
     worker.wait_for_log("cannot be settled: failing it", timeout_s=0)
     assert "giving it up" not in worker.output()
 
