@@ -26,7 +26,7 @@ GEN := $(BUILD)/gen
 
 # Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
 # includes).
-LAYERS := api worker supervisor exec jq http store protocol graph schema cel base
+LAYERS := api worker supervisor exec libtroupe jq http store protocol graph schema cel base
 
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
 LUA := $(wildcard lua/*.lua)
@@ -103,8 +103,10 @@ define program_rule
 $(BIN)/$(1): $$(call objects,$$(wildcard cmd/$(1)/*.c)) $(B)/libtroupe.a
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
-	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(PKG_LIBS)
+	@$(CXX) $(LINK_FLAGS) $$(LINK_$(1)) -o $$@ $$^ $(PKG_LIBS)
 endef
+# What plugins call.
+LINK_troupe-worker := -Wl,--export-dynamic-symbol='troupe_*'
 $(foreach p,$(filter-out troupe-jq,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
 # troupe-jq alone has libjq, and nothing of ours. The same in all modes: a sanitizer's address space
@@ -143,11 +145,12 @@ lower_cel := cel $(lower_base)
 lower_schema := schema $(lower_base)
 lower_graph := graph schema $(lower_cel)
 lower_protocol := protocol $(lower_graph)
-lower_exec := exec jq http $(lower_graph)
+lower_libtroupe := libtroupe base
+lower_exec := exec libtroupe jq http $(lower_graph)
 lower_store := store $(lower_protocol)
-lower_worker := worker exec jq http $(lower_store)
-lower_supervisor := supervisor exec jq http $(lower_store)
-lower_api := api worker supervisor exec jq http $(lower_store)
+lower_worker := worker exec libtroupe jq http $(lower_store)
+lower_supervisor := supervisor exec libtroupe jq http $(lower_store)
+lower_api := api worker supervisor exec libtroupe jq http $(lower_store)
 
 layers_of = $(shell sed -nE 's|^\#include "([a-z]+)/.*|\1|p' $(1))
 archives_of = $(foreach l,$(LAYERS),$(if $(filter $(l),base $(foreach u,$(sort $(2)),$(lower_$(u)))),$(B)/layer_$(l).a))

@@ -35,9 +35,19 @@ struct exec_jq {
     int64_t wall_us;
 };
 
+struct plugins;
+struct handler;
+
 /* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`. */
 struct exec_host {
     struct http_client *http;
+    struct plugins *plugins;
+};
+
+/* What a callback said, as a remote worker does (docs/tasks.md). */
+struct exec_said {
+    char kind; /* c or f; 0: nothing */
+    struct slice body;
 };
 
 /* What is known of a failed attempt besides its code. */
@@ -67,9 +77,14 @@ struct exec_task {
 
     /* Asynchronous executions. */
     const struct exec_host *host;
+    const struct handler *plugin; /* executes it; NULL: what the node's type says */
+    struct slice asked;           /* what it is asked: a task's text */
+    struct exec_said said;        /* what it said */
     void *job;                              /* the executor's; NULL: none is under way */
     void (*cancel)(struct exec_task *task); /* the executor's: ends the job */
     void (*done)(struct exec_task *task);   /* whose task it is: job is NULL again */
+    /* Whose task it is, or NULL: progress and log lines for the run's events (JSON, docs/tasks.md) */
+    void (*words)(struct exec_task *task, struct slice body);
 };
 
 /* 0, with output, passed, wait_until_us or job set; or -1 with failure set. */

@@ -65,6 +65,7 @@ struct execution worker_execution(struct worker *worker)
                               .host = &worker->host,
                               .now_us = redis_now,
                               .done = running_done,
+                              .words = running_words,
                               .context = worker};
 }
 
@@ -292,6 +293,12 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     if (!worker->http)
         return -1;
     worker->host.http = worker->http;
+    if (options->plugin_count > 0) {
+        worker->host.plugins = plugins_new(worker->base, options->plugins, options->plugin_count,
+                                           options->plugin_threads, err);
+        if (!worker->host.plugins)
+            return -1;
+    }
     own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
@@ -326,7 +333,7 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     command_init(&worker->command);
     buf_init(&worker->scratch, worker->max_value_bytes);
     if (wire(worker, options, err) != 0) {
-        worker_free(worker);
+        (void)worker_free(worker);
         return NULL;
     }
     return worker;
@@ -344,10 +351,10 @@ void worker_drain(struct worker *worker)
     worker_wake(worker);
 }
 
-void worker_free(struct worker *worker)
+bool worker_free(struct worker *worker)
 {
     if (!worker)
-        return;
+        return true;
     bell_free(worker->bell);
     link_free(worker->link);
     inbox_free(worker->inbox);
@@ -356,6 +363,7 @@ void worker_free(struct worker *worker)
     free(worker->channels);
     running_free(worker);
     http_client_free(worker->http);
+    const bool gone = plugins_free(worker->host.plugins);
     graphs_free(worker->graphs);
     jq_free(worker->jq);
     token_pool_free(&worker->pool);
@@ -369,6 +377,7 @@ void worker_free(struct worker *worker)
     buf_free(&worker->scratch);
     free(worker->queue_text);
     free(worker);
+    return gone;
 }
 
 void worker_stats(const struct worker *worker, struct worker_stats *stats)
