@@ -109,6 +109,46 @@ endef
 LINK_troupe-worker := -Wl,--export-dynamic-symbol='troupe_*'
 $(foreach p,$(filter-out troupe-jq,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
+# --- libtroupe: the library for workers in C ------------------------------------------------------
+
+# Of ours it has what it needs and shows only troupe_*: see lib/libtroupe/troupe.h.
+SDK := $(B)/sdk
+SDK_ABI := $(shell sed -n 's/^.define TROUPE_ABI //p' lib/libtroupe/troupe.h)
+SDK_BASE := arena buf clock err hash json json_keys json_read json_scan json_write
+SDK_SOURCES := $(wildcard lib/libtroupe/*.c) $(SDK_BASE:%=lib/base/%.c) \
+               $(patsubst %,lib/protocol/%.c,decimal redis_url reply)
+SDK_OBJECTS := $(patsubst %.c,$(B)/pic/%.o,$(SDK_SOURCES))
+SDK_FLAGS := -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
+SDK_LIBS := $(shell pkg-config --libs hiredis 2>/dev/null) -lpthread -lm
+# Sanitizers leave theirs to the program.
+SDK_WHOLE_release := -Wl,-z,defs
+SDK_PUBLIC := troupe_worker_* troupe_task_*
+
+$(B)/pic/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $< (for libtroupe)"
+	@$(CC) $(CPPFLAGS) $(C_FLAGS) $(SDK_FLAGS) -MMD -MP -c -o $@ $<
+
+$(SDK)/libtroupe.so.$(SDK_ABI): $(SDK_OBJECTS) lib/libtroupe/exports.map
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(CC) $(LINK_FLAGS) $(SDK_WHOLE_$(MODE)) -shared -Wl,-soname,$(@F) -Wl,--version-script=lib/libtroupe/exports.map \
+	    -Wl,--gc-sections -o $@ $(SDK_OBJECTS) $(SDK_LIBS)
+	@ln -sf $(@F) $(SDK)/libtroupe.so
+
+# One object, whose other names are nobody's.
+$(SDK)/libtroupe.a: $(SDK_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	@ld -r -o $(SDK)/libtroupe.o $^
+	@objcopy --wildcard $(SDK_PUBLIC:%=--keep-global-symbol='%') $(SDK)/libtroupe.o
+	@rm -f $@
+	@ar rcs $@ $(SDK)/libtroupe.o
+
+.PHONY: libtroupe
+libtroupe: $(SDK)/libtroupe.so.$(SDK_ABI) $(SDK)/libtroupe.a
+all: libtroupe
+
 # troupe-jq alone has libjq, and nothing of ours. The same in all modes: a sanitizer's address space
 # and system calls do not go with its limits, and what is tested is to be what is shipped.
 JQ_OBJECTS := $(patsubst %.c,$(B)/jq/%.o,$(wildcard cmd/troupe-jq/*.c))

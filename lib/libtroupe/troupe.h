@@ -133,6 +133,51 @@ TROUPE_PUBLIC int troupe_host_add(const struct troupe_host *host,
 TROUPE_PUBLIC int troupe_host_function(const struct troupe_host *host, const char *name,
                                        troupe_run_fn *run, void *context);
 
+/* --- Workers --- */
+
+enum troupe_level { TROUPE_DEBUG, TROUPE_INFO, TROUPE_WARNING, TROUPE_ERROR };
+
+/* 0 and NULL: the default. Texts are copied. */
+struct troupe_settings {
+    size_t size;           /* of this struct: sizeof(struct troupe_settings) */
+    const char *redis_url; /* default: the environment's TROUPE_REDIS_URL, redis://127.0.0.1:6379 */
+    const char *name;      /* unique; default: made from host and process */
+    uint32_t threads;      /* callbacks at a time, up to 1,024; default: twice the cores */
+    uint32_t
+        lease_ms; /* 1,000 to 3,600,000, default 15,000: after so long without a word others get
+                            * what it has; it beats three times as often, and hears of cancellations then */
+    uint32_t drain_timeout_ms; /* that callbacks have to end; default 30,000 */
+    uint32_t
+        prefetch_us; /* of work claimed ahead of what runs, by what callbacks took; default 20,000 */
+    uint32_t
+        keep_signals; /* 1: SIGTERM and SIGINT are not for the worker; call troupe_worker_stop */
+    /* Where it says what happens; default: lines on stderr. Called on the thread of troupe_worker_run, and
+     * on that of troupe_worker_new and troupe_worker_add for what is wrong there. */
+    void (*log)(void *context, enum troupe_level level, const char *text);
+    void *log_context;
+};
+
+/* NULL: no memory, or settings that make no sense; said to the log. Does not connect yet. Owned by the
+ * caller, and not thread-safe but for troupe_worker_stop. */
+TROUPE_PUBLIC struct troupe_worker *troupe_worker_new(const struct troupe_settings *settings);
+/* Before it runs. -1: no memory, or the handler makes no sense, or there is one of that kind and name;
+ * said to the log. */
+TROUPE_PUBLIC int troupe_worker_add(struct troupe_worker *worker,
+                                    const struct troupe_handler *handler);
+/* The same for a function. */
+TROUPE_PUBLIC int troupe_worker_function(struct troupe_worker *worker, const char *name,
+                                         troupe_run_fn *run, void *context);
+/* Works until SIGTERM, SIGINT or troupe_worker_stop, then drains: begins nothing more, waits for what
+ * runs, hands back the rest. A second one ends the waiting. Redis may come later, go and come back. The
+ * two signals are blocked in the calling thread meanwhile: threads that others have must block them too.
+ * 0: drained. -1: it has no handlers, was run before, there is no memory, or Redis was away at the end
+ * and results were lost (others execute those tasks anew); said to the log. */
+TROUPE_PUBLIC int troupe_worker_run(struct troupe_worker *worker);
+/* From any thread, or a signal handler. */
+TROUPE_PUBLIC void troupe_worker_stop(struct troupe_worker *worker);
+/* NULL is fine. When callbacks still run, it is left as it is: end the process soon. */
+TROUPE_PUBLIC void troupe_worker_free(struct troupe_worker *worker);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,3 +18,25 @@ def compile_c(source, out, *flags):
 
 def plugin(directory, name="callbacks", source=SOURCE, *flags):
     return compile_c(source, os.path.join(directory, name + ".so"), "-shared", "-fPIC", "-DPLUGIN", *flags)
+
+
+def sdk(bin_dir):
+    """Where the build has the library: <build>/<mode>/sdk, beside bin or in build/."""
+    asan = os.path.basename(bin_dir.rstrip("/")).endswith("asan")
+    mode = "asan" if asan else "release"
+    base = os.path.dirname(bin_dir.rstrip("/"))
+    for directory in (os.path.join(base, mode, "sdk"), os.path.join(base, "build", mode, "sdk")):
+        if os.path.exists(os.path.join(directory, "libtroupe.a")):
+            return directory
+    raise AssertionError("libtroupe was not built (make libtroupe)")
+
+
+def worker(directory, bin_dir, static=False):
+    """The worker program; its library is found where it was built."""
+    lib = sdk(bin_dir)
+    program = os.path.join(directory, "worker-c")
+    how = [os.path.join(lib, "libtroupe.a"), "-lhiredis", "-lpthread", "-lm"] if static else \
+        ["-L" + lib, "-ltroupe", "-Wl,-rpath," + lib]
+    if lib.endswith("asan/sdk"):
+        how.append("-fsanitize=address,undefined")
+    return compile_c(SOURCE, program, *how)
