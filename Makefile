@@ -149,6 +149,26 @@ $(SDK)/libtroupe.a: $(SDK_OBJECTS)
 libtroupe: $(SDK)/libtroupe.so.$(SDK_ABI) $(SDK)/libtroupe.a
 all: libtroupe
 
+# --- Installing -----------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+VERSION := $(shell sed -n 's/^.define TROUPE_VERSION "\(.*\)"/\1/p' cmd/troupe-worker/main.c)
+
+.PHONY: install install-libtroupe
+install: all install-libtroupe
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(addprefix $(BIN)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+
+install-libtroupe: libtroupe
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include lib/pkgconfig share/man/man3)
+	install -m 644 lib/libtroupe/troupe.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(SDK)/libtroupe.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(SDK)/libtroupe.so.$(SDK_ABI) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libtroupe.so.$(SDK_ABI) $(DESTDIR)$(PREFIX)/lib/libtroupe.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' lib/libtroupe/libtroupe.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libtroupe.pc
+	install -m 644 docs/man/troupe.3 $(DESTDIR)$(PREFIX)/share/man/man3
+
 # troupe-jq alone has libjq, and nothing of ours. The same in all modes: a sanitizer's address space
 # and system calls do not go with its limits, and what is tested is to be what is shipped.
 JQ_OBJECTS := $(patsubst %.c,$(B)/jq/%.o,$(wildcard cmd/troupe-jq/*.c))
@@ -418,6 +438,7 @@ clean:
 help:
 	@echo 'make                   build the programs, in bin/'
 	@echo 'make MODE=asan         the same with sanitizers, into bin-asan/'
+	@echo 'make install           programs and libtroupe, into PREFIX (/usr/local) below DESTDIR'
 	@echo 'make demo              install what is missing, build, run an example and show its record'
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'
