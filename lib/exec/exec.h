@@ -77,9 +77,9 @@ struct exec_task {
 
     /* Asynchronous executions. */
     const struct exec_host *host;
-    const struct handler *plugin; /* executes it; NULL: what the node's type says */
-    struct slice asked;           /* what it is asked: a task's text */
-    struct exec_said said;        /* what it said */
+    const struct handler *plugin;           /* executes it; NULL: what the node's type says */
+    struct slice asked;                     /* what it is asked: a task's text */
+    struct exec_said said;                  /* what it said */
     void *job;                              /* the executor's; NULL: none is under way */
     void (*cancel)(struct exec_task *task); /* the executor's: ends the job */
     void (*done)(struct exec_task *task);   /* whose task it is: job is NULL again */

@@ -93,19 +93,19 @@ void lane_init(struct lane *lane, const char *queue, uint32_t partition)
     (void)snprintf(lane->stream, sizeof(lane->stream), "troupe:{%u}:q:%s", partition, queue);
 }
 
-static void free_all(struct jobs *jobs)
+static void free_all(struct job *job)
 {
-    while (jobs->first) {
-        struct job *job = jobs->first;
-        jobs_remove(jobs, job);
+    while (job) {
+        struct job *next = job->next;
         job_free(job);
+        job = next;
     }
 }
 
 void lane_free(struct lane *lane)
 {
-    free_all(&lane->jobs);
-    free_all(&lane->results);
+    free_all(lane->jobs.first);
+    free_all(lane->results.first);
 }
 
 /* When its progress and lines are sent; those of one that is done at once. */

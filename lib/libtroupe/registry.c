@@ -96,7 +96,7 @@ int registry_add(struct registry *registry, const struct troupe_handler *handler
         return -1;
     struct handler *added = handler_new(handler);
     struct handler **grown =
-        added ? mem_realloc(registry->handlers, (registry->count + 1) * sizeof(*grown)) : NULL;
+        added ? mem_realloc(registry->handlers, (registry->count + 1) * sizeof(void *)) : NULL;
     if (!grown) {
         handler_free(added);
         return err_set(err, ERR_LIMIT, "no memory for a handler");

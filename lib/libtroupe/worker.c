@@ -44,7 +44,7 @@ void worker_say(const struct troupe_worker *worker, enum troupe_level level, con
     va_end(arguments);
     if (worker->log)
         worker->log(worker->log_context, level, text);
-    else if (level > TROUPE_DEBUG)
+    else if (level != TROUPE_DEBUG)
         (void)fprintf(stderr, "troupe: %s: %s\n", names[level], text);
 }
 
@@ -264,12 +264,12 @@ static uint32_t build_calls(struct troupe_worker *worker)
         uint32_t want = 0;
         if (lane->not_before_us > now)
             continue;
-        if (left > 0 && is_asked(lane)) {
+        if (left > 0 && asked > 0 && is_asked(lane)) {
             want = (left + asked - 1) / asked;
             want = want < WANT_MOST ? want : WANT_MOST;
             left -= want;
         }
-        asked -= is_asked(lane);
+        asked -= asked > 0 && is_asked(lane);
         /* One lane's beats at most fill the room; the others' are due again in the next turn. */
         if (beats + LANE_BEATS_MOST > WORKER_BEATS)
             break;
