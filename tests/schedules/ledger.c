@@ -191,6 +191,8 @@ static void take(const struct ledger_record *record)
         /* It may be one of an episode before, by somebody who had not heard that it was started. */
         happened("starts found started");
         break;
+    case LEDGER_TASK:
+        violated("no definition here has tasks");
     case LEDGER_REJECTED:
         violated("a request was rejected: %.*s", (int)record->rejected.reason.len,
                  record->rejected.reason.ptr);
