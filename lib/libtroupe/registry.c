@@ -45,7 +45,7 @@ static int check(const struct registry *registry, const struct troupe_handler *h
                        valid_name(handler->name) ? handler->queue : handler->name,
                        REGISTRY_NAME_BYTES);
     if (registry_find(registry, handler->kind, slice_str(handler->name)))
-        return err_set(err, ERR_USAGE, "there is a %s '%s' already", kinds[handler->kind],
+        return err_set(err, ERR_USAGE, "the %s '%s' is there already", kinds[handler->kind],
                        handler->name);
     return 0;
 }

@@ -173,7 +173,7 @@ def test_two_plugins_of_one_name(stack):
 def test_two_functions_of_one_name(stack):
     first = callbacks.plugin(stack.dir, "first")
     second = callbacks.plugin(stack.dir, "second", callbacks.SOURCE, '-DNAME="more"')
-    assert "there is a function 'hello' already" in refused(stack, first, second)
+    assert "the function 'hello' is there already" in refused(stack, first, second)
 
 
 def test_what_is_no_plugin(stack):
