@@ -206,7 +206,10 @@ static int noop(struct troupe_task *task, void *context)
 }
 
 static const struct troupe_handler handlers[] = {
-#define HANDLER(kind, name, run) {sizeof(struct troupe_handler), kind, name, NULL, run, NULL}
+#define HANDLER(kind, name, run)                                                                   \
+    {                                                                                              \
+        sizeof(struct troupe_handler), kind, name, NULL, run, NULL                                 \
+    }
     HANDLER(TROUPE_FUNCTION, "hello", hello),
     HANDLER(TROUPE_FUNCTION, "hello_async", hello_async),
     HANDLER(TROUPE_AGENT, "writer", writer),
