@@ -26,7 +26,7 @@ GEN := $(BUILD)/gen
 
 # Lowest last: an archive may only need those to its right (tests/check/layers.py says the same of
 # includes).
-LAYERS := api worker supervisor exec jq http process store protocol graph schema cel base
+LAYERS := api worker supervisor exec libtroupe jq http process store protocol graph schema cel base
 
 PROGRAMS := $(sort $(patsubst cmd/%/,%,$(dir $(wildcard cmd/*/*.c))))
 LUA := $(wildcard lua/*.lua)
@@ -103,9 +103,71 @@ define program_rule
 $(BIN)/$(1): $$(call objects,$$(wildcard cmd/$(1)/*.c)) $(B)/libtroupe.a
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
-	@$(CXX) $(LINK_FLAGS) -o $$@ $$^ $(PKG_LIBS)
+	@$(CXX) $(LINK_FLAGS) $$(LINK_$(1)) -o $$@ $$^ $(PKG_LIBS)
 endef
+# What plugins call.
+LINK_troupe-worker := -Wl,--export-dynamic-symbol='troupe_*'
 $(foreach p,$(filter-out troupe-jq,$(PROGRAMS)),$(eval $(call program_rule,$(p))))
+
+# --- libtroupe: the library for workers in C ------------------------------------------------------
+
+# Of ours it has what it needs and shows only troupe_*: see lib/libtroupe/troupe.h.
+SDK := $(B)/sdk
+SDK_ABI := $(shell sed -n 's/^.define TROUPE_ABI //p' lib/libtroupe/troupe.h)
+SDK_BASE := arena buf clock err hash json json_keys json_read json_scan json_write
+SDK_SOURCES := $(wildcard lib/libtroupe/*.c) $(SDK_BASE:%=lib/base/%.c) \
+               $(patsubst %,lib/protocol/%.c,decimal redis_url reply)
+SDK_OBJECTS := $(patsubst %.c,$(B)/pic/%.o,$(SDK_SOURCES))
+SDK_FLAGS := -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections
+SDK_LIBS := $(shell pkg-config --libs hiredis 2>/dev/null) -lpthread -lm
+# Sanitizers leave theirs to the program.
+SDK_WHOLE_release := -Wl,-z,defs
+SDK_PUBLIC := troupe_worker_* troupe_task_*
+
+$(B)/pic/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $< (for libtroupe)"
+	@$(CC) $(CPPFLAGS) $(C_FLAGS) $(SDK_FLAGS) -MMD -MP -c -o $@ $<
+
+$(SDK)/libtroupe.so.$(SDK_ABI): $(SDK_OBJECTS) lib/libtroupe/exports.map
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(CC) $(LINK_FLAGS) $(SDK_WHOLE_$(MODE)) -shared -Wl,-soname,$(@F) -Wl,--version-script=lib/libtroupe/exports.map \
+	    -Wl,--gc-sections -o $@ $(SDK_OBJECTS) $(SDK_LIBS)
+	@ln -sf $(@F) $(SDK)/libtroupe.so
+
+# One object, whose other names are nobody's.
+$(SDK)/libtroupe.a: $(SDK_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	@ld -r -o $(SDK)/libtroupe.o $^
+	@objcopy --wildcard $(SDK_PUBLIC:%=--keep-global-symbol='%') $(SDK)/libtroupe.o
+	@rm -f $@
+	@ar rcs $@ $(SDK)/libtroupe.o
+
+.PHONY: libtroupe
+libtroupe: $(SDK)/libtroupe.so.$(SDK_ABI) $(SDK)/libtroupe.a
+all: libtroupe
+
+# --- Installing -----------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+VERSION := $(shell sed -n 's/^.define TROUPE_VERSION "\(.*\)"/\1/p' cmd/troupe-worker/main.c)
+
+.PHONY: install install-libtroupe
+install: all install-libtroupe
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(addprefix $(BIN)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+
+install-libtroupe: libtroupe
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,include lib/pkgconfig share/man/man3)
+	install -m 644 lib/libtroupe/troupe.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(SDK)/libtroupe.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(SDK)/libtroupe.so.$(SDK_ABI) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libtroupe.so.$(SDK_ABI) $(DESTDIR)$(PREFIX)/lib/libtroupe.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' lib/libtroupe/libtroupe.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libtroupe.pc
+	install -m 644 docs/man/troupe.3 $(DESTDIR)$(PREFIX)/share/man/man3
 
 # troupe-jq alone has libjq, and nothing of ours. The same in all modes: a sanitizer's address space
 # and system calls do not go with its limits, and what is tested is to be what is shipped.
@@ -144,11 +206,12 @@ lower_cel := cel $(lower_base)
 lower_schema := schema $(lower_base)
 lower_graph := graph schema $(lower_cel)
 lower_protocol := protocol $(lower_graph)
-lower_exec := exec jq http process $(lower_graph)
+lower_libtroupe := libtroupe base
+lower_exec := exec libtroupe jq http process $(lower_graph)
 lower_store := store $(lower_protocol)
-lower_worker := worker exec jq http process $(lower_store)
-lower_supervisor := supervisor exec jq http process $(lower_store)
-lower_api := api worker supervisor exec jq http process $(lower_store)
+lower_worker := worker exec libtroupe jq http process $(lower_store)
+lower_supervisor := supervisor exec libtroupe jq http process $(lower_store)
+lower_api := api worker supervisor exec libtroupe jq http process $(lower_store)
 
 layers_of = $(shell sed -nE 's|^\#include "([a-z]+)/.*|\1|p' $(1))
 archives_of = $(foreach l,$(LAYERS),$(if $(filter $(l),base $(foreach u,$(sort $(2)),$(lower_$(u)))),$(B)/layer_$(l).a))
@@ -376,6 +439,7 @@ clean:
 help:
 	@echo 'make                   build the programs, in bin/'
 	@echo 'make MODE=asan         the same with sanitizers, into bin-asan/'
+	@echo 'make install           programs and libtroupe, into PREFIX (/usr/local) below DESTDIR'
 	@echo 'make demo              install what is missing, build, run an example and show its record'
 	@echo 'make test              install what is missing, build, every check and test'
 	@echo 'make unit [TEST=test_json]            unit tests'

@@ -8,6 +8,7 @@
 #include "worker/secrets.h"
 #include "worker/worker.h"
 #include <signal.h>
+#include <unistd.h>
 
 #ifndef TROUPE_VERSION
 #define TROUPE_VERSION "0.1.0"
@@ -191,6 +192,16 @@ static const struct setting table[] = {
      .max = 86400000,
      .value_name = "TIME",
      .help = "after which files are read and the command is run again; SIGHUP does both at once"},
+    {.name = "plugin",
+     .kind = SETTING_LIST,
+     .value_name = "FILE,...",
+     .help = "shared objects whose functions it executes itself; may be repeated"},
+    {.name = "plugin-threads",
+     .kind = SETTING_INT,
+     .min = 1,
+     .max = 1024,
+     .value_name = "N",
+     .help = "threads for them (default: twice the cores)"},
     {.name = "log-level",
      .kind = SETTING_STRING,
      .default_text = "info",
@@ -359,6 +370,9 @@ static int start(struct program *program, struct err *err)
         .ttl_ms = settings_number(s, "secrets-ttl"),
     };
     options.queues = settings_list(s, "queues", &options.queue_count);
+    options.plugins = settings_list(s, "plugin", &options.plugin_count);
+    if (settings_given(s, "plugin-threads"))
+        options.plugin_threads = (uint32_t)settings_number(s, "plugin-threads");
     program->base = event_base_new();
     if (!program->base)
         return err_set(err, ERR_IO, "cannot make an event loop");
@@ -382,7 +396,10 @@ static int start(struct program *program, struct err *err)
 static void stop(struct program *program)
 {
     probes_stop(program->probes);
-    worker_free(program->worker);
+    if (!worker_free(program->worker)) {
+        log_text(LOG_WARN, "code of a plugin is still running: ending without it");
+        _exit(program->status);
+    }
     secrets_free(program->secrets);
     for (size_t i = 0; i < ARRAY_LEN(program->signals); i++) {
         if (program->signals[i])

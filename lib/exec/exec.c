@@ -107,7 +107,7 @@ bool exec_is_async(const struct graph_node *node)
 
 int exec_run(struct exec_task *task)
 {
-    executor_fn *run = find_executor(task->node);
+    executor_fn *run = task->plugin ? exec_plugin : find_executor(task->node);
     task->passed = SLICE_NONE;
     task->job = NULL;
     if (!run)

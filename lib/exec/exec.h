@@ -36,12 +36,22 @@ struct exec_jq {
     int64_t wall_us;
 };
 
+struct plugins;
+struct handler;
+
 /* What executors need of their process. NULL: it is not there, and who needs it fails with `internal`;
  * but without `processes` with `rejected`: nobody allowed any. */
 struct exec_host {
     struct http_client *http;
     struct process_host *processes;
     const struct graph_secrets *secrets; /* NULL: there are none */
+    struct plugins *plugins;
+};
+
+/* What a callback said, as a remote worker does (docs/tasks.md). */
+struct exec_said {
+    char kind; /* c or f; 0: nothing */
+    struct slice body;
 };
 
 /* What is known of a failed attempt besides its code. */
@@ -71,11 +81,16 @@ struct exec_task {
 
     /* Asynchronous executions. */
     const struct exec_host *host;
-    void *job;          /* the executor's; NULL: none is under way */
+    const struct handler *plugin; /* executes it; NULL: what the node's type says */
+    struct slice asked;           /* what it is asked: a task's text */
+    struct exec_said said;        /* what it said */
+    void *job;                    /* the executor's; NULL: none is under way */
     int64_t overdue_ms; /* the executor's: how long behind the node's timeout it may take to end the
                            job by itself, before somebody else does */
     void (*cancel)(struct exec_task *task); /* the executor's: ends the job */
     void (*done)(struct exec_task *task);   /* whose task it is: job is NULL again */
+    /* Whose task it is, or NULL: progress and log lines for the run's events (JSON, docs/tasks.md) */
+    void (*words)(struct exec_task *task, struct slice body);
 };
 
 /* 0, with output, passed, wait_until_us or job set; or -1 with failure set. */

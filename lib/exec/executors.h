@@ -24,6 +24,7 @@ int exec_aggregate(struct exec_task *task);
 int exec_http(struct exec_task *task);
 int exec_subprocess(struct exec_task *task);
 int exec_sha256(struct exec_task *task);
+int exec_plugin(struct exec_task *task);
 int exec_uuid(struct exec_task *task);
 int exec_now(struct exec_task *task);
 

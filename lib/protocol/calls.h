@@ -184,6 +184,12 @@ struct task_result {
 };
 MUSTCHECK int task_result_read(struct slice text, struct task_result *result);
 
+/* What an execution under way has to say for its run's events: a JSON object of up to 4 KiB. The answer tells
+ * nothing that anybody needs. */
+void note_build(struct command *command, uint16_t partition, struct slice epoch,
+                struct slice consumer, struct slice run, struct slice number, struct slice live,
+                struct slice body);
+
 /* --- sessions --- */
 
 void hello_build(struct command *command, uint16_t partition, struct slice epoch,

@@ -251,3 +251,17 @@ int inspect_read(const redisReply *reply, struct inspect_reply *out)
                ? 0
                : -1;
 }
+
+void note_build(struct command *command, uint16_t partition, struct slice epoch,
+                struct slice consumer, struct slice run, struct slice number, struct slice live,
+                struct slice body)
+{
+    command_begin_script(command, SCRIPT_NOTE, partition);
+    command_arg(command, epoch);
+    command_arg(command, consumer);
+    command_arg_int(command, 1);
+    command_arg(command, run);
+    command_arg(command, number);
+    command_arg(command, live);
+    command_arg(command, body);
+}

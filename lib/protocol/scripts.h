@@ -19,7 +19,8 @@
     X(INSPECT, "inspect")                                                                          \
     X(FIRE, "fire")                                                                                \
     X(DISMISS, "dismiss")                                                                          \
-    X(TASKS, "tasks")
+    X(TASKS, "tasks")                                                                              \
+    X(NOTE, "note")
 
 enum script {
 #define X(id, name) SCRIPT_##id,

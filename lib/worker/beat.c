@@ -124,10 +124,12 @@ void beat_tick(struct worker *worker)
 
 /* --- taking over --- */
 
+/* Not while a plugin's code may take the process down: what is re-delivered and held would be counted as
+ * the culprit. */
 static bool may_reclaim(const struct worker *worker)
 {
-    return !worker->draining && worker->suspects == 0 && !worker->solo && !worker->reclaimer &&
-           worker_room(worker) > 0;
+    return !worker->draining && !(worker->host.plugins && worker->running > 0) &&
+           worker->suspects == 0 && !worker->solo && !worker->reclaimer && worker_room(worker) > 0;
 }
 
 static const struct lapsed *next_lapsed(const struct channel *channel)
@@ -141,6 +143,19 @@ static const struct lapsed *next_lapsed(const struct channel *channel)
             return lapsed;
     }
     return NULL;
+}
+
+bool beat_sees_lapsed(const struct worker *worker)
+{
+    const int64_t now_us = worker_mono_us(worker);
+    for (uint32_t i = 0; i < worker->channel_count; i++) {
+        const struct channel *channel = &worker->channels[i];
+        for (uint32_t k = 0; k < channel->lapsed_count; k++) {
+            if (!channel->lapsed[k].emptied && channel->lapsed[k].next_us <= now_us)
+                return true;
+        }
+    }
+    return false;
 }
 
 bool beat_has_call(const struct channel *channel)

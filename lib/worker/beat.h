@@ -17,6 +17,8 @@ struct channel;
 void beat_tick(struct worker *worker);
 /* Milliseconds between two beats of a channel. */
 int beat_interval_ms(const struct worker *worker);
+/* Somebody lapsed, and held what may be taken over. */
+bool beat_sees_lapsed(const struct worker *worker);
 bool beat_has_call(const struct channel *channel);
 /* Makes the next reclaim or tidy call; false when there is none or it could not be sent. */
 bool beat_make_call(struct channel *channel);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "exec/exec.h"
+#include "exec/plugins.h"
 #include "protocol/ledger.h"
 #include "protocol/wanted.h"
 #include "worker/run.h"
@@ -209,6 +210,15 @@ void run_limit_jq(struct run *run, int64_t now_us)
         clock_mono_us(&clock_system) + run->started_us + run->node->timeout_ms * 1000 - now_us;
 }
 
+/* NULL: none. Of a node with a queue of its own, those decide who serve it. */
+static const struct handler *execute_plugin(const struct execution *execution,
+                                            const struct graph_node *node)
+{
+    return execution->host && execution->host->plugins
+               ? plugins_find(execution->host->plugins, node)
+               : NULL;
+}
+
 static int execute_node(struct run *run)
 {
     struct token *token = run->token;
@@ -250,8 +260,12 @@ static int execute_node(struct run *run)
     if (!run->resumed &&
         check_schema(run, run->node->input_schema, &run->values.input, "input") != 0)
         return -1;
-    if (run->node->remote.ptr && !run->resumed)
-        return run_post(run);
+    if (run->node->remote.ptr && !run->resumed) {
+        task.plugin = execute_plugin(run->by, run->node);
+        if (!task.plugin)
+            return run_post(run);
+        return run_ask(run, &task.asked) == 0 ? job_start(run, &task) : -1;
+    }
     if (run->node->remote.ptr)
         return run_take_back(run, &task.passed) == 0 ? run_executed(run, &task) : -1;
     if (exec_is_async(run->node))
@@ -370,15 +384,22 @@ static int execute_mapping(struct run *run)
     return run_conclude(run, ROUTE_COMPLETED, output, SLICE(""), &nowhere);
 }
 
-/* NULL, with failure set, when the token names a node that the graph does not have. */
-static const struct graph_node *find_node(struct run *run)
+/* NULL when the token names a node that the graph does not have. */
+static const struct graph_node *node_of(const struct token *token)
 {
-    const struct token *token = run->token;
     uint64_t index = 0;
     for (size_t i = 0; i < token->node.len && index <= GRAPH_MAX_NODES; i++)
         index = index * 10 + (uint64_t)(token->node.ptr[i] - '0');
-    if (index < token->graph->node_count)
-        return &token->graph->nodes[index];
+    return index < token->graph->node_count ? &token->graph->nodes[index] : NULL;
+}
+
+/* The same with the failure. */
+static const struct graph_node *find_node(struct run *run)
+{
+    const struct token *token = run->token;
+    const struct graph_node *node = node_of(token);
+    if (node)
+        return node;
     (void)failure_fill(&run->failure, "internal", "the token names node %.*s of %u",
                        SLICE_ARG(token->node), token->graph->node_count);
     return NULL;
@@ -399,8 +420,8 @@ static int execute(struct run *run)
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);
-    if (run->node && exec_is_async(run->node))
-        run->arena = &run->token->arena; /* it outlives the call */
+    if (run->node && (exec_is_async(run->node) || run->node->remote.ptr))
+        run->arena = &run->token->arena; /* it may outlive the call */
     if (fill_values(run) != 0)
         return -1;
     if (token->state == 'u')
@@ -449,6 +470,14 @@ static int go_along(const struct execution *execution, struct token *token, bool
     while (rc == 0 && !token->job && stretch_on(token, until_us))
         rc = execute_here(execution, token);
     return rc;
+}
+
+bool execute_by_plugin(const struct execution *execution, const struct token *token)
+{
+    if (is_hidden(token) || is_continuation(token) || !token->graph)
+        return false;
+    const struct graph_node *node = node_of(token);
+    return node && execute_plugin(execution, node);
 }
 
 int execute_token(const struct execution *execution, struct token *token)

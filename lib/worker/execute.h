@@ -37,12 +37,17 @@ struct execution {
     const struct exec_host *host;     /* NULL: jobs fail */
     int64_t (*now_us)(void *context); /* Redis' clock */
     void (*done)(void *context, struct token *token); /* of a job */
+    /* What a job has to say for its run's events; NULL: nobody takes that. */
+    void (*words)(void *context, const struct token *token, struct slice body);
     void *context;
 };
 
 /* token->graph is set. 0 with token->result (of a success or a failure) or token->job, or -1 when there
  * is no memory even for saying so. */
 MUSTCHECK int execute_token(const struct execution *execution, struct token *token);
+
+/* Whether a plugin of this process executes it: it may take the process down, as long as it runs. */
+bool execute_by_plugin(const struct execution *execution, const struct token *token);
 
 /* The job is done: 0 with token->result, or -1 as above. */
 MUSTCHECK int execute_finish(const struct execution *execution, struct token *token);
@@ -53,6 +58,8 @@ MUSTCHECK int execute_time_out(const struct execution *execution, struct token *
 /* Ends the job because nobody wants its result any more: failed with `cancelled`. */
 MUSTCHECK int execute_abandon(const struct execution *execution, struct token *token,
                               const char *why);
+/* The job says what it has to say now: `words` is called once at most. */
+void execute_tell(const struct token *token);
 /* When its node's time is over, by Redis' clock; INT64_MAX: never. */
 int64_t execute_deadline_us(const struct token *token);
 

@@ -1,5 +1,6 @@
 /* job: an execution that takes its time, from its begin to its result. */
 #include "base/attr.h"
+#include "exec/plugins.h"
 #include "worker/run.h"
 #include <inttypes.h>
 
@@ -9,20 +10,31 @@ static void on_done(struct exec_task *task)
     job->done(job->context, job->run.token);
 }
 
+static void on_words(struct exec_task *task, struct slice body)
+{
+    const struct job *job = (struct job *)((char *)task - offsetof(struct job, task));
+    if (job->words)
+        job->words(job->context, job->run.token, body);
+}
+
 int job_start(struct run *run, const struct exec_task *task)
 {
     struct token *token = run->token;
     struct job *job = arena_zalloc(&token->arena, sizeof(*job));
     if (!job)
         return failure_fill(&run->failure, "too_large", "out of memory for the execution");
-    *job = (struct job){
-        .run = *run, .task = *task, .done = run->by->done, .context = run->by->context};
+    *job = (struct job){.run = *run,
+                        .task = *task,
+                        .done = run->by->done,
+                        .words = run->by->words,
+                        .context = run->by->context};
     /* The copies know one another, not what they were made from. */
     job->run.conditions = exec_conditions(&job->run.jq);
     job->run.values.jq = &job->run.conditions;
     job->task.values = &job->run.values;
     job->task.jq = &job->run.jq;
     job->task.done = on_done;
+    job->task.words = on_words;
     if (exec_run(&job->task) != 0)
         return run_failed(run, &job->task);
     if (!job->task.job)
@@ -51,9 +63,15 @@ static struct run *resume(const struct execution *execution, struct token *token
 
 int job_finish(const struct execution *execution, struct token *token)
 {
-    const struct exec_task *task = &token->job->task;
+    struct exec_task *task = &token->job->task;
     struct run *run = resume(execution, token);
-    const int rc = task->failure.code[0] ? run_failed(run, task) : run_executed(run, task);
+    int rc = 0;
+    if (task->said.kind)
+        rc = run_take_said(run, &task->said, &task->passed);
+    else if (task->failure.code[0])
+        rc = run_failed(run, task);
+    if (rc == 0)
+        rc = run_executed(run, task);
     return rc == 0 ? 0 : run_handle_failure(run);
 }
 
@@ -89,6 +107,12 @@ int execute_abandon(const struct execution *execution, struct token *token, cons
     struct run *run = resume(execution, token);
     (void)failure_fill(&run->failure, "cancelled", "%s", why);
     return run_fail(run);
+}
+
+void execute_tell(const struct token *token)
+{
+    if (token->job && token->job->task.plugin)
+        plugins_tell(&token->job->task);
 }
 
 int64_t execute_deadline_us(const struct token *token)

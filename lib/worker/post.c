@@ -79,9 +79,8 @@ static int write_task(struct run *run, struct buf *out, struct json_ref of)
     return 0;
 }
 
-int run_post(struct run *run)
+int run_ask(struct run *run, struct slice *text)
 {
-    struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     struct graph_text of_run = {.text = run->values.run.text};
     struct json_ref names;
@@ -93,16 +92,25 @@ int run_post(struct run *run)
     if (!buf_ok(scratch))
         return failure_fill(&run->failure, "too_large",
                             "input and config are larger than %zu bytes", run->by->max_value_bytes);
-    struct settle_task *task = arena_zalloc(&token->arena, sizeof(*task));
-    struct slice text = rc == 0 ? run_keep_scratch(run) : SLICE_NONE;
-    if (rc != 0)
+    *text = rc == 0 ? run_keep_scratch(run) : SLICE_NONE;
+    if (rc == 0 && !text->ptr)
+        return failure_fill(&run->failure, "too_large", "out of memory for a task");
+    return rc;
+}
+
+int run_post(struct run *run)
+{
+    struct token *token = run->token;
+    struct slice text;
+    if (run_ask(run, &text) != 0)
         return -1;
+    struct settle_task *task = arena_zalloc(&token->arena, sizeof(*task));
     char data[32], reason[256];
     int len = snprintf(data, sizeof(data), "d%" PRId64, run->started_us);
     struct slice kept = arena_copy(&token->arena, slice_of(data, (size_t)len));
     len = snprintf(reason, sizeof(reason), LEDGER_TASK_REASON "%.*s",
                    SLICE_ARG(run->node->task_queue));
-    if (!task || !text.ptr || !kept.ptr)
+    if (!task || !kept.ptr)
         return failure_fill(&run->failure, "too_large", "out of memory for a task");
     *task = (struct settle_task){.attempt = token->attempt,
                                  .queue = token->queue,
@@ -215,4 +223,14 @@ int run_take_back(struct run *run, struct slice *output)
     default:
         return read_body(run, output);
     }
+}
+
+int run_take_said(struct run *run, const struct exec_said *said, struct slice *output)
+{
+    if (said->body.len > run->by->max_value_bytes)
+        return failure_fill(&run->failure, "too_large",
+                            "the output is larger than %zu bytes, which is the most here",
+                            run->by->max_value_bytes);
+    run->result = (struct task_result){.kind = said->kind, .worker = SLICE(""), .body = said->body};
+    return read_body(run, output);
 }

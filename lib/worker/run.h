@@ -33,6 +33,7 @@ struct job {
     struct run run; /* by NULL: it is set anew for the end */
     struct exec_task task;
     void (*done)(void *context, struct token *token);
+    void (*words)(void *context, const struct token *token, struct slice body);
     void *context;
 };
 
@@ -67,6 +68,10 @@ struct slice run_keep_scratch(struct run *run);
 MUSTCHECK int run_fail(struct run *run);
 /* The token's result is to be parked. */
 MUSTCHECK int run_wait_until(struct run *run, int64_t until_us);
+/* The text of what whoever executes it is asked: a task (docs/tasks.md). */
+MUSTCHECK int run_ask(struct run *run, struct slice *text);
+/* What a plugin said: *output, or -1 with the failure. */
+MUSTCHECK int run_take_said(struct run *run, const struct exec_said *said, struct slice *output);
 /* The token's result is to become a task for a remote worker. */
 MUSTCHECK int run_post(struct run *run);
 /* What came of the task: *output, or -1 with the failure. */

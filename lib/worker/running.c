@@ -9,7 +9,8 @@
 enum {
     LOOK_EVERY_US = 1000000,
     LOOKS_PER_TICK = 200,
-    GRACE_US = 100000, /* a job with a timeout of its own says it better */
+    TELL_EVERY_US = 500000, /* progress and lines, for the run's events */
+    GRACE_US = 100000,      /* a job with a timeout of its own says it better */
 };
 
 static void leave_list(struct channel *channel, struct token *token)
@@ -24,7 +25,7 @@ void running_add(struct channel *channel, struct token *token)
     token->channel = channel;
     token->job_number = ++worker->last_job;
     token->job_doubted = false;
-    token->job_began_us = token->job_looked_us = worker_mono_us(worker);
+    token->job_began_us = token->job_looked_us = token->job_told_us = worker_mono_us(worker);
     worker->running++;
     token_list_push(&channel->running, token);
 }
@@ -48,6 +49,36 @@ void running_done(void *context, struct token *token)
     const struct execution execution = worker_execution(worker);
     leave_list(channel, token);
     finished(channel, token, execute_finish(&execution, token));
+}
+
+/* --- what they say --- */
+
+static void on_noted(void *context, const redisReply *reply)
+{
+    (void)context;
+    if (reply && reply->type == REDIS_REPLY_ERROR)
+        log_write(LOG_WARN, "what an execution said was refused", LOG_S("reason", reply->str));
+}
+
+void running_words(void *context, const struct token *token, struct slice body)
+{
+    struct worker *worker = context;
+    const struct channel *channel = token->channel;
+    if (!channel || !link_is_up(worker->link))
+        return;
+    note_build(&worker->command, channel->partition, channel_epoch(channel),
+               slice_str(worker->name), token->run, token->number, token->live, body);
+    (void)worker_send(worker, on_noted, NULL); /* what cannot be sent is lost, as if never said */
+}
+
+static void tell(struct channel *channel, int64_t now_us)
+{
+    for (struct token *token = channel->running.head; token; token = token->next) {
+        if (now_us - token->job_told_us < TELL_EVERY_US)
+            continue;
+        token->job_told_us = now_us;
+        execute_tell(token);
+    }
 }
 
 void running_end(struct channel *channel, struct token *token)
@@ -191,6 +222,8 @@ void running_tick(struct worker *worker)
         end_overdue(channel, worker_redis_us(worker));
         if (channel->state == CHANNEL_OPEN && link_is_up(worker->link))
             look_after(channel, now_us, &left);
+        if (channel->state == CHANNEL_OPEN && worker->host.plugins)
+            tell(channel, now_us);
     }
 }
 

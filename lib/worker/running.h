@@ -26,6 +26,8 @@ struct running_question {
 void running_add(struct channel *channel, struct token *token);
 /* What execution->done is: the context is the worker. */
 void running_done(void *worker, struct token *token);
+/* What execution->words is: says so to the partition, whose answer changes nothing. */
+void running_words(void *worker, const struct token *token, struct slice body);
 /* Ends and frees one, which is in channel->running. */
 void running_end(struct channel *channel, struct token *token);
 void running_end_all(struct channel *channel);

@@ -10,6 +10,9 @@
 enum {
     TURN_US = 4000,
     WAITING_MAX = 4096, /* tokens that wait for a graph, before they take room too */
+    QUIET_US = 1000000,
+    QUIET_MOST_US = 600000000,
+    BETWEEN_QUIET_US = 5000000,
 };
 
 /* Through the timer, not at once: the loop reads and writes between two turns. */
@@ -40,6 +43,9 @@ uint32_t worker_room(const struct worker *worker)
         waiting += channel->waiting.count;
     }
     /* Whatever is claimed may turn out to take its time. */
+    if (worker->solo_runs || worker->quiet ||
+        (worker->host.plugins && plugins_are_full(worker->host.plugins)))
+        return 0;
     if (waiting > WAITING_MAX || held >= worker->concurrency || under_way >= worker->async_limit)
         return 0;
     const uint32_t room = worker->concurrency - held, jobs = worker->async_limit - under_way;
@@ -96,15 +102,20 @@ static bool has_unconfirmed(const struct worker *worker)
 
 /* A re-delivered token: executed when everything else is settled, and settled before anything else
  * is executed. So if it takes the worker down, it takes nothing else with it. One that takes its time
- * only begins alone: what follows is done by others, and the loop goes on. */
+ * only begins alone: what follows is done by others, and the loop goes on. But what a plugin executes is
+ * alone to its end: it begins when nothing else is under way, whose time it may take. */
 static void execute_suspect(struct worker *worker)
 {
+    const struct execution execution = worker_execution(worker);
     if (has_unconfirmed(worker))
         return;
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[i];
         if (channel->state != CHANNEL_OPEN || !channel->suspects.count)
             continue;
+        const bool by_plugin = execute_by_plugin(&execution, channel->suspects.head);
+        if (worker->running > 0 && by_plugin)
+            return;
         struct token *token = token_list_pop(&channel->suspects);
         log_write(LOG_INFO, "executing a re-delivered token", LOG_B("run_id", token->run),
                   LOG_B("token", token->number), LOG_I("generation", token->generation),
@@ -112,6 +123,7 @@ static void execute_suspect(struct worker *worker)
         worker->solo = channel;
         worker->suspects--;
         execute_one(worker, channel, token);
+        worker->solo_runs = by_plugin && worker->running > 0;
         return;
     }
 }
@@ -142,16 +154,39 @@ static bool execute_ready(struct worker *worker)
     return false;
 }
 
+/* With plugins, who wants to take over what a lapsed worker had begins nothing until all that is under
+ * way has ended. When that takes long it works in between, and is quiet for twice as long the next time. */
+static bool keeps_quiet(struct worker *worker)
+{
+    const int64_t now_us = worker_mono_us(worker);
+    if (!worker->host.plugins || worker->draining || !beat_sees_lapsed(worker)) {
+        worker->quiet_for_us = 0;
+        return false;
+    }
+    if (worker->quiet_for_us == 0) {
+        worker->quiet_from_us = now_us;
+        worker->quiet_for_us = QUIET_US;
+    } else if (now_us > worker->quiet_from_us + worker->quiet_for_us + BETWEEN_QUIET_US) {
+        worker->quiet_from_us = now_us;
+        if (worker->quiet_for_us < QUIET_MOST_US)
+            worker->quiet_for_us *= 2;
+    }
+    return now_us < worker->quiet_from_us + worker->quiet_for_us;
+}
+
 static bool execute(struct worker *worker)
 {
-    if (worker->solo && (worker->solo->results.count || worker->solo->sent.count))
+    worker->solo_runs = worker->solo_runs && worker->running > 0;
+    if (worker->solo &&
+        (worker->solo_runs || worker->solo->results.count || worker->solo->sent.count))
         return false;
     worker->solo = NULL;
     if (worker->suspects > 0) {
         execute_suspect(worker);
         return false;
     }
-    return execute_ready(worker);
+    worker->quiet = keeps_quiet(worker);
+    return !worker->quiet && execute_ready(worker);
 }
 
 /* --- calling --- */

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "exec/exec.h"
+#include "exec/plugins.h"
 #include "protocol/command.h"
 #include "protocol/link.h"
 #include "worker/beat.h"
@@ -66,6 +67,9 @@ struct worker {
     uint32_t suspects;         /* re-delivered tokens that are held, as of this turn */
     struct channel *reclaimer; /* its reclaim is under way: one at a time */
     struct channel *solo; /* settles a re-delivered token: nothing else is executed meanwhile */
+    bool solo_runs;       /* that token's execution is under way, by a plugin */
+    bool quiet;           /* begins nothing, so that it may take over; schedule.c */
+    int64_t quiet_from_us, quiet_for_us; /* for_us 0: it need not be */
     bool graphs_changed;
     struct token_pool pool;
 

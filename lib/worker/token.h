@@ -92,6 +92,7 @@ struct token {
     struct channel *channel; /* with a job: whose it is */
     uint64_t job_number;     /* of this worker; replies that come later know it by that */
     int64_t job_began_us, job_looked_us; /* monotonic; whether it is still wanted */
+    int64_t job_told_us;                 /* the same; what it has to say */
     bool job_doubted;                    /* no hello has confirmed it yet */
 
     struct token_result result;

@@ -68,6 +68,7 @@ struct execution worker_execution(struct worker *worker)
                               .host = &worker->host,
                               .now_us = redis_now,
                               .done = running_done,
+                              .words = running_words,
                               .context = worker};
 }
 
@@ -309,6 +310,12 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     worker->host.http = worker->http;
     worker->host.processes = worker->processes;
     worker->host.secrets = options->secrets ? secrets_source(options->secrets) : NULL;
+    if (options->plugin_count > 0) {
+        worker->host.plugins = plugins_new(worker->base, options->plugins, options->plugin_count,
+                                           options->plugin_threads, err);
+        if (!worker->host.plugins)
+            return -1;
+    }
     own_deny_database(http_client_rules(worker->http), options->database_url);
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
@@ -344,7 +351,7 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     buf_init(&worker->scratch, worker->max_value_bytes);
     arena_init(&worker->scratch_arena, TOKEN_ARENA_BYTES);
     if (wire(worker, options, err) != 0) {
-        worker_free(worker);
+        (void)worker_free(worker);
         return NULL;
     }
     return worker;
@@ -362,10 +369,10 @@ void worker_drain(struct worker *worker)
     worker_wake(worker);
 }
 
-void worker_free(struct worker *worker)
+bool worker_free(struct worker *worker)
 {
     if (!worker)
-        return;
+        return true;
     bell_free(worker->bell);
     link_free(worker->link);
     inbox_free(worker->inbox);
@@ -374,6 +381,7 @@ void worker_free(struct worker *worker)
     free(worker->channels);
     running_free(worker);
     http_client_free(worker->http);
+    const bool gone = plugins_free(worker->host.plugins);
     process_host_free(worker->processes);
     graphs_free(worker->graphs);
     jq_free(worker->jq);
@@ -389,6 +397,7 @@ void worker_free(struct worker *worker)
     buf_free(&worker->scratch);
     free(worker->queue_text);
     free(worker);
+    return gone;
 }
 
 void worker_stats(const struct worker *worker, struct worker_stats *stats)

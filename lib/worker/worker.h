@@ -47,9 +47,12 @@ struct worker_options {
     int64_t lease_ms;              /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
-    uint64_t expression_steps; /* of one evaluation; 0: default 1,000,000 */
-    size_t expression_bytes;   /* of memory, the same; 0: default 64 MiB */
-    const char *jq_helper;     /* path of troupe-jq; NULL: beside the running program */
+    uint64_t expression_steps;  /* of one evaluation; 0: default 1,000,000 */
+    size_t expression_bytes;    /* of memory, the same; 0: default 64 MiB */
+    const char *const *plugins; /* paths of shared objects to load, in this order */
+    uint32_t plugin_count;
+    uint32_t plugin_threads; /* 0: twice the cores */
+    const char *jq_helper;   /* path of troupe-jq; NULL: beside the running program */
     const struct clock *clock;
 };
 
@@ -61,7 +64,9 @@ MUSTCHECK struct worker *worker_new(struct event_base *base, const struct worker
                                     struct err *err);
 /* Stops claiming, settles what it holds, says `leave`, then calls event_base_loopexit. */
 void worker_drain(struct worker *worker);
-void worker_free(struct worker *worker);
+/* False: code of a plugin is still running on a thread. The process must end at once then, by _exit:
+ * what it stands on is not to be torn down under it. */
+bool worker_free(struct worker *worker);
 
 struct worker_stats {
     uint64_t executed, failed, settled, stale, reclaimed, hellos, started, rejected;

@@ -2,7 +2,9 @@
 """A folder of lib/ is a layer; includes point downward only.
 
     base < {cel, schema} < graph < protocol < {exec, store} < {worker, supervisor} < api < cmd
-    base < {jq, http, process} < exec
+    base < {jq, http, process, libtroupe} < exec
+
+libtroupe's worker, which is no part of the fleet's programs, includes protocol too.
 
 cel and schema do not know each other, nor do exec and store, nor do worker and supervisor; exec
 does not know protocol, so that an executor can run where there is no Redis. Includes are written
@@ -24,11 +26,12 @@ BELOW = {
     "jq": ["base"],
     "http": ["base"],
     "process": ["base"],
-    "exec": ["base", "cel", "schema", "graph", "jq", "http", "process"],
+    "libtroupe": ["base", "protocol"],
+    "exec": ["base", "libtroupe", "cel", "schema", "graph", "jq", "http", "process"],
     "store": ["base", "cel", "schema", "graph", "protocol"],
-    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store"],
-    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store"],
-    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "exec", "store", "worker", "supervisor"],
+    "worker": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "libtroupe", "exec", "store"],
+    "supervisor": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "libtroupe", "exec", "store"],
+    "api": ["base", "cel", "schema", "graph", "protocol", "jq", "http", "process", "libtroupe", "exec", "store", "worker", "supervisor"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 

@@ -50,7 +50,7 @@ void worker_begin(struct actor *actor, bool same_name)
 
 static void bury(struct actor *actor)
 {
-    worker_free(actor->worker);
+    (void)worker_free(actor->worker);
     event_base_free(actor->base);
     actor->worker = NULL;
     actor->base = NULL;

@@ -1,0 +1,43 @@
+/* worker: struct troupe_worker, as settings.c and worker.c share it. */
+#ifndef TROUPE_LIBTROUPE_WORKER_H
+#define TROUPE_LIBTROUPE_WORKER_H
+
+#include "libtroupe/lane.h"
+#include "libtroupe/pool.h"
+#include "libtroupe/registry.h"
+
+#define WORKER_BEATS (8 * LANE_BEATS_MOST) /* of one turn */
+
+struct troupe_worker {
+    char name[129];
+    uint32_t threads;
+    int64_t lease_us, drain_us, prefetch_us;
+    bool keep_signals;
+    void (*log)(void *context, enum troupe_level level, const char *text);
+    void *log_context;
+    struct registry registry;
+
+    struct wire wire, bell;
+    bool listening; /* the bell's XREAD is under way */
+    int64_t bell_next_us;
+    struct pool *pool;
+    int64_t mean_us;   /* that a callback takes */
+    int wake, signals; /* descriptors; -1: none */
+
+    struct lane *lanes; /* NULL until the number of partitions is known */
+    uint32_t lane_count, first_lane;
+    struct call *calls; /* of one turn */
+    struct job **beats;
+    struct words words;
+    int64_t pause_us; /* before the next attempt, if this one fails */
+
+    atomic_uint stops;
+    uint32_t stopped; /* of those, seen */
+    bool ran, draining, failed;
+    int64_t drain_end_us;
+};
+
+void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
+                ...) PRINTF(3, 4);
+
+#endif
