@@ -110,17 +110,21 @@ static int execute_given(const struct given *given, size_t max_value, struct tok
 {
     static const struct slice queues[] = {SLICE("default")};
     struct buf scratch;
+    struct arena arena;
     *token = make(given);
     if (!*token)
         return -1;
     buf_init(&scratch, 0);
+    arena_init(&arena, 0);
     const struct execution execution = {.queues = {queues, 1},
                                         .consumer = SLICE("w"),
                                         .max_value_bytes = max_value,
                                         .scratch = &scratch,
+                                        .arena = &arena,
                                         .now_us = tick};
     int rc = execute_token(&execution, *token);
     buf_free(&scratch);
+    arena_free(&arena);
     return rc;
 }
 
@@ -314,10 +318,15 @@ static void a_result_can_be_replaced_by_a_failure(void **state)
 {
     static const struct graph_failure failure = {.code = "internal", .message = "said \xff so"};
     struct buf scratch;
+    struct arena arena;
     (void)state;
     buf_init(&scratch, 0);
-    const struct execution execution = {
-        .consumer = SLICE("w"), .max_value_bytes = 10000, .scratch = &scratch, .now_us = tick};
+    arena_init(&arena, 0);
+    const struct execution execution = {.consumer = SLICE("w"),
+                                        .max_value_bytes = 10000,
+                                        .scratch = &scratch,
+                                        .arena = &arena,
+                                        .now_us = tick};
     struct token *token = run(&(struct given){"0", "in;", {"{\"n\":1}"}, 2, 0, 0});
     assert_int_equal(execute_give_up(&execution, token, &failure), 0);
     assert_slice(token->result.identity, "0||1|2|");
@@ -327,6 +336,7 @@ static void a_result_can_be_replaced_by_a_failure(void **state)
     token = run(&(struct given){"c", "", {NULL}, 0, 0, 0});
     assert_int_equal(execute_give_up(&execution, token, &failure), -1);
     token_free(&pool, token);
+    arena_free(&arena);
     buf_free(&scratch);
 }
 

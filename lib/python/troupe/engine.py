@@ -65,9 +65,12 @@ class Engine:
             bell = self._loop.create_task(self._listen_for_bell())
             await self._work()
         finally:
-            if bell is not None:
+            # Once more if need be: a timeout at that very moment swallows what is cancelled.
+            while bell is not None and not bell.done():
                 bell.cancel()
-                await asyncio.gather(bell, return_exceptions=True)
+                await asyncio.wait({bell}, timeout=0.5)
+            if bell is not None and not bell.cancelled():
+                bell.exception()  # looked at: nobody else does
             self._runner.close()
             await self._link.close()
 
