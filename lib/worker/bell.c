@@ -17,6 +17,7 @@ struct bell {
     struct link *link;
     struct command command;
     bool armed;
+    bool deaf;              /* armed without the inbox, which had no room or no group */
     bool lost;              /* the reply of an armed read did not come */
     int64_t lost_us;        /* monotonic; 0: no second look is due */
     int64_t not_before_us;  /* monotonic */
@@ -162,6 +163,8 @@ static void on_ring(void *context, const redisReply *reply)
 
 bool bell_is_armed(const struct bell *bell) { return bell->armed; }
 
+bool bell_is_deaf(const struct bell *bell) { return bell->armed && bell->deaf; }
+
 static void on_unblocked(void *context, const redisReply *reply)
 {
     (void)context;
@@ -250,6 +253,7 @@ void bell_arm(struct bell *bell)
     command_arg_int(&bell->command, BLOCK_MS);
     command_arg_str(&bell->command, "STREAMS");
     const bool inbox = now_us >= bell->inbox_after_us && inbox_has_room(bell->worker->inbox);
+    bell->deaf = !inbox;
     const uint32_t count = add_keys(bell, inbox);
     for (uint32_t i = 0; i < count; i++)
         command_arg_str(&bell->command, ">");

@@ -23,6 +23,8 @@ void bell_arm(struct bell *bell);
 /* Looks a second time for what a lost read may have brought. */
 void bell_tick(struct bell *bell);
 bool bell_is_armed(const struct bell *bell);
+/* Requests for runs do not ring it: somebody has to look, until it is armed anew. */
+bool bell_is_deaf(const struct bell *bell);
 /* For draining: arms no more, and asks Redis to end the read that is under way. Without the permission
  * (CLIENT UNBLOCK) it ends by itself, within 2 s. */
 void bell_stop(struct bell *bell);

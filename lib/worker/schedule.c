@@ -268,6 +268,11 @@ static void finish(struct worker *worker)
     (void)event_base_loopexit(worker->base, NULL);
 }
 
+static bool must_look(const struct worker *worker)
+{
+    return worker_is_busy(worker) || bell_is_deaf(worker->bell);
+}
+
 void worker_turn(struct worker *worker)
 {
     bool more = false;
@@ -283,7 +288,7 @@ void worker_turn(struct worker *worker)
             leave_unsaid(worker);
         if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0))
             finish(worker);
-    } else if (worker_is_busy(worker)) {
+    } else if (must_look(worker)) {
         static const struct timeval soon = {0, WORKER_POLL_MS * 1000};
         if (!worker->polling && evtimer_add(worker->poll, &soon) == 0)
             worker->polling = true;
@@ -312,6 +317,6 @@ void worker_look(struct worker *worker)
 
 void worker_poll(struct worker *worker)
 {
-    if (!worker->draining && worker_is_busy(worker))
+    if (!worker->draining && must_look(worker))
         worker_look(worker);
 }
