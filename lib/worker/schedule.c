@@ -143,8 +143,9 @@ static bool execute_ready(struct worker *worker)
             if (now_us >= until_us)
                 return true;
             const int64_t began_us = now_us;
+            const uint32_t results = channel->results.count;
             execute_one(worker, channel, token_list_pop(&channel->ready));
-            if (channel->results.tail)
+            if (channel->results.count > results) /* else it is under way, or forgotten */
                 results_add(&size, channel->results.tail);
             now_us = worker_mono_us(worker);
             channel->work_us += now_us - began_us;
