@@ -14,7 +14,7 @@ endif
 PYTHON ?= /usr/bin/python3
 
 PKGS := hiredis libevent_core libevent_extra libevent_pthreads libpq json-c uuid yaml-0.1 \
-        libcrypto libcurl re2 zlib libedit
+        libcrypto re2 zlib libedit
 TEST_PKGS := cmocka
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wvla -Wswitch-enum -Wpointer-arith \

@@ -55,7 +55,7 @@ static enum http_phase phase_of(const struct http_call *call)
     if (call->sends > 0)
         return HTTP_PHASE_WAITING;
     curl_off_t named = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
     if (named == 0 && call->socket < 0)
         return HTTP_PHASE_LOOKUP;
     /* libcurl tells the time of TCP's connection only when TLS is there too. */
@@ -98,11 +98,11 @@ static void drop_easy(struct http_call *call)
 {
     if (call->easy) {
         /* Not in there when it could not be added; then nothing happens. */
-        (void)curl_multi_remove_handle(call->client->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+        (void)http_curl()->multi_remove_handle(call->client->multi, call->easy);
+        http_curl()->easy_cleanup(call->easy);
         call->easy = NULL;
     }
-    curl_slist_free_all(call->fields);
+    http_curl()->slist_free_all(call->fields);
     call->fields = NULL;
 }
 
@@ -161,22 +161,23 @@ void http_call_connect(struct http_call *call)
         http_call_end(call, HTTP_INTERNAL, false, "cannot begin: %s", call->error);
         return;
     }
-    CURLMcode code = curl_multi_add_handle(call->client->multi, call->easy);
+    CURLMcode code = http_curl()->multi_add_handle(call->client->multi, call->easy);
     if (code != CURLM_OK)
-        http_call_end(call, HTTP_INTERNAL, true, "cannot begin: %s", curl_multi_strerror(code));
+        http_call_end(call, HTTP_INTERNAL, true, "cannot begin: %s",
+                      http_curl()->multi_strerror(code));
 }
 
 static void take_timings(struct http_call *call)
 {
     curl_off_t named = 0, connected = 0, secure = 0, sent = 0, first = 0;
     long opened = 0, version = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_APPCONNECT_TIME_T, &secure);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &opened);
-    (void)curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_APPCONNECT_TIME_T, &secure);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &opened);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version);
     struct http_timings *timings = &call->result.timings;
     bool kept = opened == 0;
     timings->dns_us = kept ? 0 : (int64_t)named;
@@ -194,7 +195,7 @@ static enum http_outcome outcome_of(const struct http_call *call)
 {
     long sent = 0;
     if (call->easy)
-        (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+        (void)http_curl()->easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
     if (call->hop_answered)
         return HTTP_ANSWERED;
     if (sent > 0)
@@ -268,7 +269,7 @@ static void follow(struct http_call *call, struct slice location)
 
 static const char *why_of(const struct http_call *call, CURLcode code)
 {
-    return call->error[0] ? call->error : curl_easy_strerror(code);
+    return call->error[0] ? call->error : http_curl()->easy_strerror(code);
 }
 
 /* What libcurl's code means for the caller. */

@@ -17,8 +17,8 @@
 #include "base/arena.h"
 #include "base/strmap.h"
 #include "http/client.h"
+#include "http/curl.h"
 #include "http/target.h"
-#include <curl/curl.h>
 #include <sys/queue.h>
 
 TAILQ_HEAD(http_call_list, http_call);

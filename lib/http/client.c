@@ -78,12 +78,12 @@ static void read_messages(struct http_client *client)
 {
     const CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(client->multi, &left))) {
+    while ((message = http_curl()->multi_info_read(client->multi, &left))) {
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode code = message->data.result; /* the message goes with the handle */
         char *private = NULL;
-        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        (void)http_curl()->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         invariant(private, "a transfer without a call");
         http_call_hop_over((struct http_call *)(void *)private, code);
     }
@@ -92,9 +92,9 @@ static void read_messages(struct http_client *client)
 static void act(struct http_client *client, curl_socket_t fd, int what)
 {
     int running = 0;
-    CURLMcode code = curl_multi_socket_action(client->multi, fd, what, &running);
+    CURLMcode code = http_curl()->multi_socket_action(client->multi, fd, what, &running);
     invariant(code == CURLM_OK || code == CURLM_BAD_SOCKET, "libcurl: %s",
-              curl_multi_strerror(code));
+              http_curl()->multi_strerror(code));
     read_messages(client);
 }
 
@@ -138,8 +138,8 @@ static int on_curl_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *c
             return -1;
         }
         TAILQ_INSERT_TAIL(&client->sockets, socket, link);
-        invariant(curl_multi_assign(client->multi, fd, socket) == CURLM_OK, "libcurl: no socket %d",
-                  (int)fd);
+        invariant(http_curl()->multi_assign(client->multi, fd, socket) == CURLM_OK,
+                  "libcurl: no socket %d", (int)fd);
     } else {
         (void)event_del(socket->event);
         invariant(event_assign(socket->event, client->base, fd, events, on_socket_ready, client) ==
@@ -194,11 +194,50 @@ static void take_limits(struct http_call *call, const struct http_request *reque
     buf_init(&call->result.body, call->max_body_bytes);
 }
 
+/* With the first call: libcurl is loaded for it. */
+static int set_up_multi(struct http_client *client, struct err *err)
+{
+    const struct http_curl *curl = http_curl_load(err);
+    if (!curl)
+        return -1;
+    CURLM *multi = curl->multi_init();
+    client->multi = multi;
+    client->curl_timer = evtimer_new(client->base, on_curl_timer, client);
+    client->turn = event_new(client->base, -1, 0, on_turn, client);
+    if (!multi || !client->curl_timer || !client->turn)
+        return err_set(err, ERR_LIMIT, "no memory for an HTTP client");
+    if (curl->multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+        curl->multi_setopt(multi, CURLMOPT_SOCKETDATA, client) != CURLM_OK ||
+        curl->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout) != CURLM_OK ||
+        curl->multi_setopt(multi, CURLMOPT_TIMERDATA, client) != CURLM_OK ||
+        curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->settings.max_idle) !=
+            CURLM_OK ||
+        curl->multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) != CURLM_OK)
+        return err_set(err, ERR_INTERNAL, "libcurl lacks what is needed");
+    return 0;
+}
+
+static void tear_down_multi(struct http_client *client)
+{
+    if (client->multi)
+        (void)http_curl()->multi_cleanup(client->multi);
+    if (client->curl_timer)
+        event_free(client->curl_timer);
+    if (client->turn)
+        event_free(client->turn);
+    client->multi = NULL;
+    client->curl_timer = client->turn = NULL;
+}
+
 struct http_call *http_client_call(struct http_client *client, const struct http_request *request,
                                    http_done_fn *done, void *context, struct err *err)
 {
     if (client->queued >= client->settings.max_queue) {
         (void)err_set(err, ERR_LIMIT, "%u HTTP calls wait for their turn already", client->queued);
+        return NULL;
+    }
+    if (!client->multi && set_up_multi(client, err) != 0) {
+        tear_down_multi(client); /* the next call tries again */
         return NULL;
     }
     struct http_call *call = calloc(1, sizeof(*call));
@@ -275,32 +314,15 @@ static int take_settings(struct http_client *client, const struct http_settings 
 
 static int check_proxy(const char *proxy, struct err *err)
 {
-    CURLU *url = curl_url();
-    CURLUcode code = url ? curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME)
+    if (!http_curl_load(err))
+        return -1;
+    CURLU *url = http_curl()->url();
+    CURLUcode code = url ? http_curl()->url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME)
                          : CURLUE_OUT_OF_MEMORY;
-    curl_url_cleanup(url);
+    http_curl()->url_cleanup(url);
     if (code != CURLUE_OK) /* not the text: it may have a password */
         return err_set(err, ERR_USAGE, "the proxy must be a URL such as http://host:3128: %s",
-                       curl_url_strerror(code));
-    return 0;
-}
-
-static int set_up_multi(struct http_client *client, struct err *err)
-{
-    client->multi = curl_multi_init();
-    client->curl_timer = evtimer_new(client->base, on_curl_timer, client);
-    client->turn = event_new(client->base, -1, 0, on_turn, client);
-    if (!client->multi || !client->curl_timer || !client->turn)
-        return err_set(err, ERR_LIMIT, "no memory for an HTTP client");
-    CURLM *multi = client->multi;
-    if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) != CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout) != CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) != CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)client->settings.max_idle) !=
-            CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) != CURLM_OK)
-        return err_set(err, ERR_INTERNAL, "libcurl lacks what is needed");
+                       http_curl()->url_strerror(code));
     return 0;
 }
 
@@ -308,8 +330,7 @@ struct http_client *http_client_new(struct event_base *base, const struct http_s
                                     struct err *err)
 {
     struct http_client *client = calloc(1, sizeof(*client));
-    if (!client || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        free(client);
+    if (!client) {
         (void)err_set(err, ERR_LIMIT, "no memory for an HTTP client");
         return NULL;
     }
@@ -323,8 +344,7 @@ struct http_client *http_client_new(struct event_base *base, const struct http_s
     arena_init(&client->arena, 1U << 20);
     if (http_rules_init(&client->rules, settings->allow, settings->deny, err) ||
         take_settings(client, settings, err) ||
-        (client->settings.proxy && check_proxy(client->settings.proxy, err)) ||
-        set_up_multi(client, err)) {
+        (client->settings.proxy && check_proxy(client->settings.proxy, err))) {
         http_client_free(client);
         return NULL;
     }
@@ -352,20 +372,14 @@ void http_client_free(struct http_client *client)
     drop_calls(&client->ending);
     while (strmap_each(&client->hosts, &at, &key, &host))
         drop_calls(&((struct http_host *)host)->waiting);
-    if (client->multi)
-        (void)curl_multi_cleanup(client->multi);
+    tear_down_multi(client);
     for (struct http_socket *socket = TAILQ_FIRST(&client->sockets), *next; socket; socket = next) {
         next = TAILQ_NEXT(socket, link); /* one that libcurl has not given back */
         event_free(socket->event);
         free(socket);
     }
     http_lookup_free(client);
-    if (client->curl_timer)
-        event_free(client->curl_timer);
-    if (client->turn)
-        event_free(client->turn);
     http_rules_free(&client->rules);
     arena_free(&client->arena);
     free(client);
-    curl_global_cleanup();
 }

@@ -48,7 +48,7 @@ static int before_request(void *context, char *remote, char *local UNUSED, int r
     (void)snprintf(call->result.remote, sizeof(call->result.remote),
                    strchr(remote, ':') ? "[%s]:%d" : "%s:%d", remote, remote_port);
     long sent = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+    (void)http_curl()->easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
     if (sent > 0 && !call->may_resend) {
         refuse(call, HTTP_FAILED,
                "the kept connection closed without an answer, and the request may not be repeated");
@@ -125,7 +125,7 @@ static size_t on_body(char *bytes, size_t size UNUSED, size_t len, void *context
 
 static bool add_field(struct http_call *call, const char *text)
 {
-    struct curl_slist *fields = curl_slist_append(call->fields, text);
+    struct curl_slist *fields = http_curl()->slist_append(call->fields, text);
     if (!fields)
         return false;
     call->fields = fields;
@@ -155,10 +155,10 @@ static bool make_fields(struct http_call *call)
 
 #define SET(option, value)                                                                         \
     do {                                                                                           \
-        CURLcode code_ = curl_easy_setopt(call->easy, option, value);                              \
+        CURLcode code_ = http_curl()->easy_setopt(call->easy, option, value);                      \
         if (code_ != CURLE_OK) {                                                                   \
             (void)snprintf(call->error, sizeof(call->error), #option ": %s",                       \
-                           curl_easy_strerror(code_));                                             \
+                           http_curl()->easy_strerror(code_));                                     \
             return false;                                                                          \
         }                                                                                          \
     } while (0)
@@ -256,7 +256,7 @@ static bool set_tls(struct http_call *call)
 bool http_easy_make(struct http_call *call)
 {
     call->error[0] = '\0';
-    call->easy = curl_easy_init();
+    call->easy = http_curl()->easy_init();
     if (!call->easy) {
         (void)snprintf(call->error, sizeof(call->error), "no memory");
         return false;

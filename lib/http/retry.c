@@ -1,6 +1,6 @@
 /* retry: statuses, back-off, Retry-After. */
 #include "http/retry.h"
-#include <curl/curl.h>
+#include "http/curl.h"
 #include <string.h>
 
 void http_statuses_add(struct http_statuses *statuses, int first, int last)
@@ -103,7 +103,7 @@ int64_t http_retry_after_ms(struct slice value, int64_t wall_us)
     bool day = false;
     for (size_t i = 0; i < ARRAY_LEN(days); i++)
         day = day || strncmp(text, days[i], 3) == 0;
-    time_t at = day ? curl_getdate(text, NULL) : -1;
+    time_t at = day ? http_curl()->getdate(text, NULL) : -1;
     if (at == -1)
         return -1;
     int64_t left = (int64_t)at * 1000 - wall_us / 1000;

@@ -1,6 +1,6 @@
 /* target: from a request to a URL, headers and a method that can be sent as they are. */
 #include "http/target.h"
-#include <curl/curl.h>
+#include "http/curl.h"
 #include <stdlib.h>
 #include <strings.h>
 
@@ -37,18 +37,18 @@ static int no_memory(struct err *err)
 static char *url_part(CURLU *url, CURLUPart part, unsigned flags, struct arena *arena)
 {
     char *text = NULL;
-    if (curl_url_get(url, part, &text, flags) != CURLUE_OK)
+    if (http_curl()->url_get(url, part, &text, flags) != CURLUE_OK)
         return NULL;
     char *copy = arena_strdup(arena, slice_str(text));
-    curl_free(text);
+    http_curl()->free(text);
     return copy;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)
 {
     char *text = NULL;
-    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-    curl_free(text);
+    bool has = http_curl()->url_get(url, part, &text, 0) == CURLUE_OK;
+    http_curl()->free(text);
     return has;
 }
 
@@ -58,7 +58,7 @@ static int take_url(struct http_target *target, CURLU *url, struct arena *arena,
     if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
         return err_set(err, ERR_REFUSED,
                        "a URL with a user or password: use an authorization header");
-    if (curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK)
+    if (http_curl()->url_set(url, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK)
         return no_memory(err);
     char *scheme = url_part(url, CURLUPART_SCHEME, 0, arena);
     if (!scheme)
@@ -89,9 +89,9 @@ static int add_query(CURLU *url, const struct http_request *request, struct err 
     struct buf query;
     buf_init(&query, URL_CAP);
     char *own = NULL;
-    if (curl_url_get(url, CURLUPART_QUERY, &own, 0) == CURLUE_OK)
+    if (http_curl()->url_get(url, CURLUPART_QUERY, &own, 0) == CURLUE_OK)
         buf_str(&query, own);
-    curl_free(own);
+    http_curl()->free(own);
     for (size_t i = 0; i < request->query_count; i++) {
         if (query.len > 0)
             buf_char(&query, '&');
@@ -102,7 +102,7 @@ static int add_query(CURLU *url, const struct http_request *request, struct err 
     int result = 0;
     if (!buf_ok(&query))
         result = err_set(err, ERR_USAGE, "the URL and its query are longer than %d bytes", URL_CAP);
-    else if (curl_url_set(url, CURLUPART_QUERY, query.data, 0) != CURLUE_OK)
+    else if (http_curl()->url_set(url, CURLUPART_QUERY, query.data, 0) != CURLUE_OK)
         result = no_memory(err);
     buf_free(&query);
     return result;
@@ -121,20 +121,20 @@ static int parse_url(struct http_target *target, const struct http_request *requ
             return err_set(err, ERR_USAGE, "the URL has a space or a control character at byte %zu",
                            i);
     char *plain = arena_strdup(arena, text);
-    CURLU *url = curl_url();
+    CURLU *url = http_curl()->url();
     int result = -1;
     CURLUcode code = CURLUE_OUT_OF_MEMORY;
     if (plain && url)
-        code = curl_url_set(url, CURLUPART_URL, plain, 0);
+        code = http_curl()->url_set(url, CURLUPART_URL, plain, 0);
     if (code == CURLUE_OUT_OF_MEMORY)
         (void)no_memory(err);
     else if (code != CURLUE_OK)
-        (void)err_set(err, ERR_USAGE, "the URL: %s", curl_url_strerror(code));
+        (void)err_set(err, ERR_USAGE, "the URL: %s", http_curl()->url_strerror(code));
     else if (request->query_count == 0 || add_query(url, request, err) == 0)
         result = take_url(target, url, arena, err);
     if (result && err->code == ERR_REFUSED)
         err->code = ERR_USAGE; /* in a request it is a mistake, in a redirect an attempt */
-    curl_url_cleanup(url);
+    http_curl()->url_cleanup(url);
     return result;
 }
 
@@ -257,23 +257,23 @@ static int resolve(struct http_target *next, const struct http_target *target,
                    struct slice location, struct arena *arena, struct err *err)
 {
     char *plain = arena_strdup(arena, location);
-    CURLU *url = curl_url();
+    CURLU *url = http_curl()->url();
     CURLUcode code = CURLUE_OUT_OF_MEMORY;
     int result = -1;
     if (plain && url) {
-        code = curl_url_set(url, CURLUPART_URL, target->url, 0);
+        code = http_curl()->url_set(url, CURLUPART_URL, target->url, 0);
         if (code == CURLUE_OK) /* relative to what is there */
-            code = curl_url_set(url, CURLUPART_URL, plain, CURLU_URLENCODE);
+            code = http_curl()->url_set(url, CURLUPART_URL, plain, CURLU_URLENCODE);
     }
     if (code == CURLUE_OUT_OF_MEMORY)
         (void)no_memory(err);
     else if (code == CURLUE_UNSUPPORTED_SCHEME)
         (void)err_set(err, ERR_REFUSED, "neither http nor https");
     else if (code != CURLUE_OK)
-        (void)err_set(err, ERR_INVALID, "%s", curl_url_strerror(code));
+        (void)err_set(err, ERR_INVALID, "%s", http_curl()->url_strerror(code));
     else
         result = take_url(next, url, arena, err);
-    curl_url_cleanup(url);
+    http_curl()->url_cleanup(url);
     return result;
 }
 
