@@ -28,7 +28,7 @@ failures refused: held,failures refused: gone,pauses before a failure,
 hello gave tokens back,reclaim took tokens over,start started,start executed,start exists,start ended,starts of several runs,joins fired,joins skipped,
 continuations resumed,attempts that failed and were retried,records of delays,cancels that took effect,
 stretch ok,stretch load,stretch to operation b,stretch to operation d,stretch to operation e,
-stretch to operation f,stretch to operation p,stretch to operation s,stretch to operation t,operation b,operation d,operation e,operation f,operation p,operation s,operation t,
+stretch to operation p,stretch to operation s,stretch to operation t,operation b,operation d,operation e,operation f,operation p,operation s,operation t,
 kills of a worker,pauses of a worker,workers ended in order,replies to a worker lost,replies lost,requests lost,
 requests timed out,requests executed twice,late settle,late start,late hello,late beat,late fire,
 kills of a supervisor,pauses of a supervisor,supervisors' requests lost,supervisors' replies lost,
@@ -36,7 +36,7 @@ commits whose answer was lost,answers of Postgres lost,script flushes,scripts se
 all stood still past their leases,leave left,leave pending,requests sent twice by their producer"""
 # Of so many schedules these too.
 MANY = 10000
-RARE = "failures refused: stale,settle session,stretch gone,stretch stale"
+RARE = "failures refused: stale,settle session,stretch gone,stretch stale,stretch to operation f"
 # And these, in the flows' own words, told by the interpreter: which of them the definitions have is a matter of seeds.
 FEATURES = ["any with late ones", "count with late ones", "count unsatisfied", "each fired", "iteration", "goto",
             "retry", "run completed", "run failed", "run cancelled", "output mapping", "cut off by a failure"]
