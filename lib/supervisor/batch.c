@@ -68,22 +68,25 @@ void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1])
 
 /* --- reading --- */
 
-/* An entry has one record or a thousand: how many are read goes by how long they have lately been. */
+/* An entry has one record or a thousand: how many are read goes by what they have lately taken. */
 static uint32_t choose_page(const struct supervisor *s)
 {
-    const size_t each = s->entry_bytes ? s->entry_bytes : 4096;
-    const size_t count = BATCH_BYTES / (each * (s->owned ? s->owned : 1));
+    const size_t each = s->entry_bytes ? s->entry_bytes : 4096 * BODY_TIMES;
+    const size_t owned = s->owned ? s->owned : 1;
+    size_t count = BATCH_BYTES / (each * owned);
+    if (count > BATCH_ENTRIES / owned)
+        count = BATCH_ENTRIES / owned;
     return count < 1 ? 1 : count < s->batch_entries ? (uint32_t)count : s->batch_entries;
 }
 
-/* Longer ones count at once, shorter ones little by little. */
-static void note_length(struct supervisor *s)
+/* Greater ones count at once, smaller ones little by little. */
+static void note_size(struct supervisor *s)
 {
-    size_t bytes = 0;
+    size_t bytes = s->batch.record_count * sizeof(struct record);
     if (s->batch.entry_count == 0)
         return;
     for (uint32_t i = 0; i < s->batch.entry_count; i++)
-        bytes += s->batch.entries[i].body.len;
+        bytes += s->batch.entries[i].body.len * BODY_TIMES;
     const size_t each = bytes / s->batch.entry_count + 1;
     s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 4;
 }
@@ -284,6 +287,6 @@ int batch_read(struct supervisor *s, struct err *err)
         batch_clear(s);
         return -1;
     }
-    note_length(s);
+    note_size(s);
     return 0;
 }

@@ -30,8 +30,11 @@ enum {
     ARCHIVE_BUF_BYTES = 768 << 20,
     RUNS_CACHED_MOST = 200000,
     GRAPHS_CACHED_MOST = 256,
-    /* Of a batch: its replies, rows and what Postgres gets are several times that. */
-    BATCH_BYTES = 1 << 20,
+    /* Of a batch, about: what is written in an entry is there in its reply, its rows and what Postgres
+     * gets, and each record of it once decoded. */
+    BATCH_BYTES = 5 << 20,
+    BODY_TIMES = 5,
+    BATCH_ENTRIES = 1024, /* the next ones may be much longer than the last */
     PAGE_ENTRIES = 256,
     STARTS_MOST = 256,
     COMMANDS_MOST = 256,
