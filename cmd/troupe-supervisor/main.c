@@ -53,11 +53,11 @@ static const struct setting table[] = {
      .max = 10000,
      .value_name = "N",
      .help = "ledger entries of a partition archived in one transaction"},
-    {.name = "inline-value",
+    {.name = "inline-value-bytes",
      .kind = SETTING_BYTES,
      .default_text = "4KiB",
-     .min = 256,
-     .max = 1 << 30,
+     .min = 64,
+     .max = 24 << 20,
      .value_name = "SIZE",
      .help = "longer inputs and outputs are kept once, by content address"},
     {.name = "log-level",
@@ -175,7 +175,7 @@ static int run(struct program *program, const struct settings *s, struct err *er
         .partitions = (uint16_t)settings_number(s, "partitions"),
         .lease_ms = settings_number(s, "ownership-lease"),
         .batch_entries = (uint32_t)settings_number(s, "batch-entries"),
-        .inline_bytes = (size_t)settings_number(s, "inline-value"),
+        .inline_bytes = (size_t)settings_number(s, "inline-value-bytes"),
         .clock = &clock_system,
     };
     options.queues = settings_list(s, "queues", &options.queue_count);

@@ -71,7 +71,7 @@ def test_small_values_stay_in_their_rows(running_stack):
 @pytest.mark.parametrize("limit, is_kept", [(1024, True), (1 << 20, False)])
 def test_the_limit_is_a_setting(stack, limit, is_kept):
     stack.migrate()
-    stack.start_supervisor("--inline-value", str(limit))
+    stack.start_supervisor("--inline-value-bytes", str(limit))
     stack.start_worker()
     value = "x" * (limit - 2)  # with its quotes as long as may be
     for more in (0, 1):
