@@ -53,6 +53,13 @@ static const struct setting table[] = {
      .max = 10000,
      .value_name = "N",
      .help = "ledger entries of a partition archived in one transaction"},
+    {.name = "inline-value-bytes",
+     .kind = SETTING_BYTES,
+     .default_text = "4KiB",
+     .min = 64,
+     .max = 24 << 20,
+     .value_name = "SIZE",
+     .help = "longer inputs and outputs are kept once, by content address"},
     {.name = "log-level",
      .kind = SETTING_STRING,
      .default_text = "info",
@@ -168,6 +175,7 @@ static int run(struct program *program, const struct settings *s, struct err *er
         .partitions = (uint16_t)settings_number(s, "partitions"),
         .lease_ms = settings_number(s, "ownership-lease"),
         .batch_entries = (uint32_t)settings_number(s, "batch-entries"),
+        .inline_bytes = (size_t)settings_number(s, "inline-value-bytes"),
         .clock = &clock_system,
     };
     options.queues = settings_list(s, "queues", &options.queue_count);

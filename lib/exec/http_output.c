@@ -1,33 +1,6 @@
 /* http_output: from an answer to the node's output. */
 #include "exec/http_node.h"
 
-static void write_base64(struct buf *out, struct slice bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        uint32_t group = (uint32_t)(unsigned char)bytes.ptr[i] << 16;
-        const size_t left = bytes.len - i;
-        if (left > 1)
-            group |= (uint32_t)(unsigned char)bytes.ptr[i + 1] << 8;
-        if (left > 2)
-            group |= (uint32_t)(unsigned char)bytes.ptr[i + 2];
-        buf_char(out, digits[group >> 18]);
-        buf_char(out, digits[group >> 12 & 63]);
-        buf_char(out, left > 1 ? digits[group >> 6 & 63] : '=');
-        buf_char(out, left > 2 ? digits[group & 63] : '=');
-    }
-}
-
-static void write_bytes(struct buf *out, const struct http_content *content)
-{
-    buf_printf(out, "{\"binary\":true,\"length\":%zu,\"sha256\":\"%s\",\"content_type\":",
-               content->bytes.len, content->sha256);
-    json_write_string(out, slice_str(content->type));
-    buf_str(out, ",\"base64\":\"");
-    write_base64(out, content->bytes);
-    buf_str(out, "\"}");
-}
-
 /* -1 when the answer is not what `response` says. */
 static int write_body(struct exec_task *task, struct http_result *result, struct buf *out)
 {
@@ -38,12 +11,11 @@ static int write_body(struct exec_task *task, struct http_result *result, struct
     const bool as_json = job->node.response == RESPONSE_JSON && bytes.len > 0;
     if (job->node.response == RESPONSE_BASE64) {
         buf_char(out, '"');
-        write_base64(out, bytes);
+        http_write_base64(out, bytes);
         buf_char(out, '"');
         return 0;
     }
-    http_content_of(&content, as_json ? SLICE("application/json") : type, bytes,
-                    task->max_value_bytes);
+    http_content_of(&content, as_json ? SLICE("application/json") : type, bytes);
     if (job->node.response == RESPONSE_JSON && content.kind != HTTP_JSON)
         return exec_failed(task, "http", "%s answered %d with a body that is no JSON: %s",
                            result->remote, result->status,
@@ -51,9 +23,7 @@ static int write_body(struct exec_task *task, struct http_result *result, struct
     if (job->node.response == RESPONSE_TEXT && content.kind == HTTP_BINARY)
         return exec_failed(task, "http", "%s answered %d with a body that is no text",
                            result->remote, result->status);
-    if (content.kind == HTTP_BINARY)
-        write_bytes(out, &content);
-    else if (job->node.response == RESPONSE_TEXT && content.kind != HTTP_TEXT)
+    if (job->node.response == RESPONSE_TEXT && content.kind != HTTP_TEXT)
         json_write_string(out, content.kind == HTTP_EMPTY ? SLICE("") : content.bytes);
     else
         http_content_write_json(&content, out, task->arena);

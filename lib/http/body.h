@@ -51,14 +51,14 @@ struct http_content {
 
 /* JSON when the type says so and it is valid within json_default_limits. Text when the type is one of
  * text, or there is none, or what called itself JSON was none, and the charset is UTF-8 (the default),
- * ASCII or Latin-1, and the bytes are valid in it without a NUL. Anything else, and JSON or text of more
- * than inline_bytes, is binary: the bytes are to be kept elsewhere, by their hash. */
-void http_content_of(struct http_content *content, struct slice content_type, struct slice bytes,
-                     size_t inline_bytes);
+ * ASCII or Latin-1, and the bytes are valid in it without a NUL. Anything else is binary. */
+void http_content_of(struct http_content *content, struct slice content_type, struct slice bytes);
 
 /* The output's `body`: the JSON; a string; null when empty;
- * {"binary":true,"sha256":"…","length":n,"content_type":"…"}. */
+ * {"binary":true,"length":n,"sha256":"…","content_type":"…","base64":"…"}. */
 void http_content_write_json(const struct http_content *content, struct buf *out,
                              struct arena *arena);
+/* With padding, without quotes. */
+void http_write_base64(struct buf *out, struct slice bytes);
 
 #endif

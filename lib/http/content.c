@@ -88,8 +88,7 @@ static bool read_text(struct http_content *content, struct slice charset)
     return content->latin1 || (utf8 && http_is_utf8(content->bytes));
 }
 
-void http_content_of(struct http_content *content, struct slice content_type, struct slice bytes,
-                     size_t inline_bytes)
+void http_content_of(struct http_content *content, struct slice content_type, struct slice bytes)
 {
     *content = (struct http_content){.kind = HTTP_BINARY, .bytes = bytes};
     read_type(content, content_type);
@@ -97,16 +96,14 @@ void http_content_of(struct http_content *content, struct slice content_type, st
         content->kind = HTTP_EMPTY;
         return;
     }
-    if (bytes.len <= inline_bytes) {
-        struct slice charset = charset_of(content_type);
-        bool json = is_json_type(content->type);
-        if (json && bytes.len >= 3 && memcmp(bytes.ptr, "\xEF\xBB\xBF", 3) == 0)
-            content->bytes = slice_of(bytes.ptr + 3, bytes.len - 3);
-        if (json && read_json(content))
-            content->kind = HTTP_JSON;
-        else if (is_text_type(content->type) && read_text(content, charset))
-            content->kind = HTTP_TEXT;
-    }
+    const struct slice charset = charset_of(content_type);
+    const bool json = is_json_type(content->type);
+    if (json && bytes.len >= 3 && memcmp(bytes.ptr, "\xEF\xBB\xBF", 3) == 0)
+        content->bytes = slice_of(bytes.ptr + 3, bytes.len - 3);
+    if (json && read_json(content))
+        content->kind = HTTP_JSON;
+    else if (is_text_type(content->type) && read_text(content, charset))
+        content->kind = HTTP_TEXT;
     if (content->kind == HTTP_BINARY) {
         content->bytes = bytes;
         sha256_hex(bytes, content->sha256);
@@ -129,6 +126,36 @@ static void write_text(const struct http_content *content, struct buf *out)
     buf_free(&text);
 }
 
+void http_write_base64(struct buf *out, struct slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        uint32_t group = (uint32_t)(unsigned char)bytes.ptr[i] << 16;
+        const size_t left = bytes.len - i;
+        if (left > 1)
+            group |= (uint32_t)(unsigned char)bytes.ptr[i + 1] << 8;
+        if (left > 2)
+            group |= (uint32_t)(unsigned char)bytes.ptr[i + 2];
+        buf_char(out, digits[group >> 18]);
+        buf_char(out, digits[group >> 12 & 63]);
+        buf_char(out, left > 1 ? digits[group >> 6 & 63] : '=');
+        buf_char(out, left > 2 ? digits[group & 63] : '=');
+    }
+}
+
+static void write_bytes(const struct http_content *content, struct buf *out)
+{
+    buf_printf(out, "{\"binary\":true,\"length\":%zu,\"sha256\":\"%s\",\"content_type\":",
+               content->bytes.len, content->sha256);
+    if (http_is_utf8(slice_str(content->type)))
+        json_write_string(out, slice_str(content->type));
+    else
+        buf_str(out, "\"\"");
+    buf_str(out, ",\"base64\":\"");
+    http_write_base64(out, content->bytes);
+    buf_str(out, "\"}");
+}
+
 void http_content_write_json(const struct http_content *content, struct buf *out,
                              struct arena *arena)
 {
@@ -148,13 +175,7 @@ void http_content_write_json(const struct http_content *content, struct buf *out
         write_text(content, out);
         break;
     case HTTP_BINARY:
-        buf_printf(out, "{\"binary\":true,\"sha256\":\"%s\",\"length\":%zu,\"content_type\":",
-                   content->sha256, content->bytes.len);
-        if (http_is_utf8(slice_str(content->type)))
-            json_write_string(out, slice_str(content->type));
-        else
-            buf_str(out, "\"\"");
-        buf_char(out, '}');
+        write_bytes(content, out);
         break;
     }
 }

@@ -5,25 +5,33 @@
 #include <string.h>
 
 /* Columns of the arrays that update runs. */
-enum { RUN_STATUS, RUN_EVENTS, RUN_STARTED, RUN_ENDED, RUN_OUTPUT, RUN_COLLECT, RUN_ERROR };
+enum {
+    RUN_STATUS,
+    RUN_EVENTS,
+    RUN_STARTED,
+    RUN_ENDED,
+    RUN_OUTPUT,
+    RUN_COLLECT,
+    RUN_ERROR,
+    RUN_KEPT
+};
 /* … and of those that move cursors. */
 enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CURSOR_SHA };
 
 /* A new array column must find its place in archive_each too. */
 #define COPIES(X)                                                                                  \
     X(new_runs, new_run_count,                                                                     \
-      "copy run (run_id, partition, workflow, version, digest, input, labels, submitted_at, "      \
-      "inbox_id, deadline_at, status, events, started_at, ended_at, output, error) from stdin "    \
-      "(format binary)")                                                                           \
+      "copy run_row (run_id, partition, workflow, version, digest, input, labels, submitted_at, "  \
+      "inbox_id, deadline_at, status, events, started_at, ended_at, output, error, input_digest, " \
+      "output_digest) from stdin (format binary)")                                                 \
     X(events, event_count,                                                                         \
       "copy event_log (run_id, event, partition, epoch, seq, ordinal, kind, at, token, delta, "    \
       "first_token, last_token, status, node_index, scope, attempt, detail) from stdin "           \
       "(format binary)")                                                                           \
     X(executions, execution_count,                                                                 \
-      "copy node_executions (run_id, node_index, scope, attempt, node_id, node_type, status, "     \
+      "copy execution_row (run_id, node_index, scope, attempt, node_id, node_type, status, "       \
       "token, at, started_at, ended_at, output, error, worker, terminal, list_order, goes_back, "  \
-      "usage) "                                                                                    \
-      "from stdin (format binary)")                                                                \
+      "usage, output_digest) from stdin (format binary)")                                          \
     X(decisions, decision_count,                                                                   \
       "copy run_decision (run_id, node_index, scope, attempt, node_id, taken, dead, reason, at) "  \
       "from stdin (format binary)")                                                                \
@@ -72,6 +80,7 @@ static void reset_counts(struct archive *archive)
 #undef X
     archive->run_count = archive->collect_count = archive->command_count = 0;
     archive->cursor_count = 0;
+    values_reset(&archive->values);
 }
 
 static void begin_all(struct archive *archive)
@@ -87,14 +96,19 @@ static void begin_all(struct archive *archive)
         array_begin(&archive->cursors[i]);
 }
 
-void archive_init(struct archive *archive, size_t cap_bytes)
+void archive_init(struct archive *archive, size_t cap_bytes, size_t inline_bytes)
 {
     each_buf(archive, init_buf, &cap_bytes);
+    values_init(&archive->values, inline_bytes);
     reset_counts(archive);
     begin_all(archive);
 }
 
-void archive_free(struct archive *archive) { each_buf(archive, free_buf, NULL); }
+void archive_free(struct archive *archive)
+{
+    each_buf(archive, free_buf, NULL);
+    values_free(&archive->values);
+}
 
 void archive_reset(struct archive *archive)
 {
@@ -105,13 +119,34 @@ void archive_reset(struct archive *archive)
 
 bool archive_ok(const struct archive *archive)
 {
-    bool good = true;
+    bool good = !archive->values.failed;
     struct archive copy = *archive; /* visited, not changed */
     each_buf(&copy, check_buf, &good);
     return good;
 }
 
 /* --- collecting --- */
+
+/* A value that its row has, or the digest of one that it has not. */
+struct stored {
+    struct slice json; /* ptr NULL: none, or kept */
+    bool kept;
+    uint8_t digest[SHA256_BYTES]; /* when kept */
+};
+
+static void store_json(struct archive *archive, struct slice json, struct stored *stored)
+{
+    stored->kept = values_take(&archive->values, json, stored->digest);
+    stored->json = stored->kept ? SLICE_NONE : json;
+}
+
+static void copy_digest(struct buf *out, const struct stored *stored)
+{
+    if (stored->kept)
+        copy_bytes(out, stored->digest, SHA256_BYTES);
+    else
+        copy_null(out);
+}
 
 void archive_add_event(struct archive *archive, const struct archive_event *event)
 {
@@ -164,7 +199,9 @@ bool archive_counts_as_end(const struct archive_execution *execution)
 void archive_add_execution(struct archive *archive, const struct archive_execution *execution)
 {
     struct buf *out = &archive->executions;
-    copy_row(out, 18);
+    struct stored output;
+    store_json(archive, execution->output, &output);
+    copy_row(out, 19);
     copy_uuid(out, execution->run);
     copy_int4(out, (int32_t)execution->node->index);
     copy_text(out, execution->scope.ptr ? execution->scope : SLICE(""));
@@ -179,7 +216,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
     copy_time(out, execution->at_us);
     copy_time(out, execution->started_us);
     copy_time(out, execution->ended_us);
-    copy_text(out, execution->output);
+    copy_text(out, output.json);
     copy_text(out, execution->error);
     copy_text(out, execution->worker);
     copy_bool(out, archive_counts_as_end(execution));
@@ -189,6 +226,7 @@ void archive_add_execution(struct archive *archive, const struct archive_executi
         copy_null(out);
     copy_bool(out, execution->goes_back);
     copy_text(out, execution->usage);
+    copy_digest(out, &output);
     archive->execution_count++;
 }
 
@@ -228,13 +266,16 @@ static void add_row(struct archive *archive, const struct archive_new_run *run,
                     const struct archive_run *became)
 {
     struct buf *out = &archive->new_runs;
-    copy_row(out, 16);
+    struct stored input, output;
+    store_json(archive, run->input, &input);
+    store_json(archive, became->output, &output);
+    copy_row(out, 18);
     copy_uuid(out, run->run);
     copy_int4(out, run->partition);
     copy_text(out, run->workflow);
     copy_int8(out, run->version);
     copy_text(out, run->digest);
-    copy_text(out, run->input);
+    copy_text(out, input.json);
     copy_text(out, run->labels);
     copy_time(out, run->submitted_us);
     copy_text(out, run->inbox_id);
@@ -243,8 +284,10 @@ static void add_row(struct archive *archive, const struct archive_new_run *run,
     copy_int8(out, (int64_t)became->events);
     copy_time(out, became->started_us);
     copy_time(out, became->ended_us);
-    copy_text(out, became->output);
+    copy_text(out, output.json);
     copy_text(out, became->error);
+    copy_digest(out, &input);
+    copy_digest(out, &output);
     archive->new_run_count++;
 }
 
@@ -263,14 +306,20 @@ void archive_add_new_run(struct archive *archive, const struct archive_new_run *
 void archive_add_run(struct archive *archive, const struct archive_run *run)
 {
     struct buf *values = archive->run_values;
+    struct stored output;
+    store_json(archive, run->output, &output);
     array_add(&archive->run_ids, run->run);
     array_add(&values[RUN_STATUS], slice_str(run_status_name(run->status)));
     array_add_int(&values[RUN_EVENTS], (int64_t)run->events);
     array_add_int(&values[RUN_STARTED], run->started_us);
     array_add_int(&values[RUN_ENDED], run->ended_us);
-    array_add(&values[RUN_OUTPUT], run->output);
+    array_add(&values[RUN_OUTPUT], output.json);
     array_add_int(&values[RUN_COLLECT], run->collect);
     array_add(&values[RUN_ERROR], run->error);
+    if (output.kept)
+        array_add_digest(&values[RUN_KEPT], output.digest);
+    else
+        array_add(&values[RUN_KEPT], SLICE_NONE);
     archive->run_count++;
     archive->collect_count += run->collect;
 }
@@ -348,39 +397,59 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
     "       then '[' || string_agg(e.output::text, ',' order by e.list_order) || ']'"              \
     "       else min(e.output::text) end as output"                                                \
     "   from node_executions e"                                                                    \
-    "   where e.run_id = u.run_id and e.terminal and e.output is not null"                         \
+    "   where e.run_id = p.run_id and e.terminal"                                                  \
+    "   and e.output is not null"                                                                  \
     "   and (e.scope = '' or not exists ("                                                         \
-    "     select 1 from node_executions b"                                                         \
+    "     select 1 from execution_row b"                                                           \
     "     where b.run_id = e.run_id and b.goes_back"                                               \
     "     and starts_with(e.scope || '/', b.scope || '/')))"                                       \
     "   group by e.node_index) t"
 
+#define RUN_ARRAYS                                                                                 \
+    "unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::json[],"         \
+    "   $7::integer[], $8::json[], $9::bytea[])"                                                   \
+    "   as p (run_id, status, events, started, ended, output, collect, error, kept)"
+
 /* A final status stays as it is: the number of rows tells. */
-#define UPDATE_RUNS(output)                                                                        \
-    "update run r set"                                                                             \
-    " status = u.status,"                                                                          \
-    " events = u.events,"                                                                          \
+#define UPDATE_RUNS(output, digest, from)                                                          \
+    "update run_row r set"                                                                         \
+    " status = p.status,"                                                                          \
+    " events = p.events,"                                                                          \
     " started_at = coalesce(r.started_at, " MICROS_TO_TIME(                                        \
-        "nullif(u.started, 0)") "),"                                                               \
+        "nullif(p.started, 0)") "),"                                                               \
                                 " ended_at = " MICROS_TO_TIME(                                     \
-                                    "nullif(u.ended, 0)") ","                                      \
-                                                          " error = u.error,"                      \
-                                                          " output = " output                      \
-                                                          " from unnest($1::uuid[], $2::text[], "  \
-                                                          "$3::bigint[], $4::bigint[], "           \
-                                                          "$5::bigint[], $6::json[],"              \
-                                                          "   $7::integer[], $8::json[])"          \
-                                                          "   as u (run_id, status, events, "      \
-                                                          "started, ended, output, collect, "      \
-                                                          "error)"                                 \
-                                                          " where r.run_id = u.run_id and "        \
+                                    "nullif(p.ended, 0)") ","                                      \
+                                                          " error = p.error,"                      \
+                                                          " output = " output ","                  \
+                                                          " output_digest = " digest " from " from \
+                                                          " where r.run_id = p.run_id and "        \
                                                           "r.status in ('queued', 'running')"
-/* clang-format on */
 
 /* To plan the collecting takes longer than to update a few runs. */
-static const char update_sql[] = UPDATE_RUNS("u.output");
+static const char update_sql[] = UPDATE_RUNS("p.output", "p.kept", RUN_ARRAYS);
+
+/* What is collected may be too long for its row ($10), and is kept then: in the order of the digests,
+ * behind the lock (values.h). */
 static const char collect_sql[] =
-    UPDATE_RUNS("case u.collect when 0 then u.output else (" COLLECTED ") end");
+    "with told as (select * from " RUN_ARRAYS "),"
+    " made as materialized ("
+    "   select p.run_id, (" COLLECTED ")::text as json from told p where p.collect = 1),"
+    " long as materialized ("
+    "   select run_id, sha256(convert_to(json, 'UTF8')) as digest, json from made"
+    "   where octet_length(json) > $10::bigint),"
+    " added as ("
+    "   insert into value (digest, json, length)"
+    "   select distinct on (l.digest) l.digest, l.json::json, octet_length(l.json)"
+    "   from long l, (select pg_advisory_xact_lock_shared(" VALUES_LOCK ")) as locked"
+    "   order by l.digest on conflict do nothing),"
+    " became as ("
+    "   select p.run_id, p.status, p.events, p.started, p.ended, p.error,"
+    "     case when p.collect = 0 then p.output when l.digest is null then m.json::json end as "
+    "output,"
+    "     coalesce(p.kept, l.digest) as kept"
+    "   from told p left join made m using (run_id) left join long l using (run_id))"
+    " " UPDATE_RUNS("p.output", "p.kept", "became p");
+/* clang-format on */
 
 static int update_runs(struct store *store, struct archive *archive, struct err *err)
 {
@@ -390,8 +459,10 @@ static int update_runs(struct store *store, struct archive *archive, struct err 
         return 0;
     params_init(&params);
     params_text(&params, end_array(&archive->run_ids));
-    for (size_t i = RUN_STATUS; i <= RUN_ERROR; i++)
+    for (size_t i = RUN_STATUS; i <= RUN_KEPT; i++)
         params_text(&params, end_array(&archive->run_values[i]));
+    if (archive->collect_count > 0)
+        params_int(&params, (int64_t)archive->values.inline_bytes);
     if (store_exec(store, archive->collect_count > 0 ? collect_sql : update_sql, &params, &updated,
                    err) != 0)
         return err_prefix(err, "updating runs");
@@ -418,7 +489,8 @@ static int settle_commands(struct store *store, struct archive *archive, struct 
 static int commit_rows(struct store *store, struct archive *archive, struct slice owner,
                        struct err *err)
 {
-    if (move_cursors(store, archive, owner, err) != 0)
+    if (move_cursors(store, archive, owner, err) != 0 ||
+        values_commit(store, &archive->values, archive->collect_count > 0, err) != 0)
         return -1;
 #define X(field, count, sql)                                                                       \
     if (copy_rows(store, sql, &archive->field, archive->count, err) != 0)                          \

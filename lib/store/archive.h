@@ -19,6 +19,7 @@
 #include "base/sha256.h"
 #include "base/slice.h"
 #include "store/store.h"
+#include "store/values.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,14 +53,16 @@ MUSTCHECK int archive_raise_epoch(struct store *store, struct slice owner,
 
 struct archive {
     struct buf events, executions, decisions, rejected, new_runs; /* COPY */
-    struct buf run_ids, run_values[7];                            /* arrays, parallel */
+    struct buf run_ids, run_values[8];                            /* arrays, parallel */
     struct buf command_ids, cursors[6];
+    struct values values; /* what is too long for its row */
     uint32_t event_count, execution_count, decision_count, rejected_count, new_run_count, run_count,
         collect_count, command_count, cursor_count;
 };
 
-/* cap_bytes: of each buffer. */
-void archive_init(struct archive *archive, size_t cap_bytes);
+/* cap_bytes: of each buffer. inline_bytes: inputs and outputs up to this length stay in their rows,
+ * others are kept by content address, and are borrowed until the archive is committed or reset. */
+void archive_init(struct archive *archive, size_t cap_bytes, size_t inline_bytes);
 void archive_free(struct archive *archive);
 /* Empty, with its memory. */
 void archive_reset(struct archive *archive);

@@ -2,6 +2,7 @@
  * deadline: a server that is stopped, not dead, would otherwise hold its caller for ever. */
 #include "base/attr.h"
 #include "base/clock.h"
+#include "store/copy.h"
 #include "store/state.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +12,9 @@
 #include <string.h>
 
 /* Longer than statement_timeout: Postgres shall be the one who says so. */
-enum { ANSWER_TIMEOUT_MS = 35000, TEXT_OID = 25, BINARY = 1, COPY_PIECE = 64 << 10 };
+enum { ANSWER_TIMEOUT_MS = 35000, BINARY = 1, COPY_PIECE = 64 << 10 };
+/* As Postgres numbers types. */
+enum { TEXT_OID = 25, JSON_ARRAY_OID = 199, BYTEA_ARRAY_OID = 1001 };
 
 /* --- parameters --- */
 
@@ -22,7 +25,15 @@ void params_text(struct params *params, struct slice text)
     invariant(params->count < STORE_PARAMS_MOST, "a statement with more than %d parameters",
               STORE_PARAMS_MOST);
     params->values[params->count] = text.ptr;
+    params->types[params->count] = TEXT_OID;
     params->lengths[params->count++] = (int)text.len;
+}
+
+void params_array(struct params *params, uint32_t element_type, struct slice array)
+{
+    params_text(params, array);
+    params->types[params->count - 1] =
+        element_type == COPY_BYTEA ? BYTEA_ARRAY_OID : JSON_ARRAY_OID;
 }
 
 void params_str(struct params *params, const char *text) { params_text(params, slice_str(text)); }
@@ -152,17 +163,14 @@ static PGresult *collect(struct store *store, struct err *err)
 PGresult *store_query(struct store *store, const char *sql, const struct params *params,
                       struct err *err)
 {
-    static const Oid types[STORE_PARAMS_MOST] = {
-        TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID,
-        TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID, TEXT_OID};
     static const int formats[STORE_PARAMS_MOST] = {BINARY, BINARY, BINARY, BINARY, BINARY, BINARY,
                                                    BINARY, BINARY, BINARY, BINARY, BINARY, BINARY,
                                                    BINARY, BINARY, BINARY, BINARY};
     if (store_connect(store, err) != 0)
         return NULL;
-    if (PQsendQueryParams(store->conn, sql, params ? params->count : 0, types,
-                          params ? params->values : NULL, params ? params->lengths : NULL, formats,
-                          0) == 0) {
+    if (PQsendQueryParams(store->conn, sql, params ? params->count : 0,
+                          params ? params->types : NULL, params ? params->values : NULL,
+                          params ? params->lengths : NULL, formats, 0) == 0) {
         (void)lost(store, err);
         return NULL;
     }

@@ -35,12 +35,15 @@ struct params {
     int count;
     const char *values[STORE_PARAMS_MOST];
     int lengths[STORE_PARAMS_MOST];
+    Oid types[STORE_PARAMS_MOST];
     char numbers[STORE_PARAMS_MOST][STORE_NUMBER_LEN];
 };
 void params_init(struct params *params);
 /* ptr NULL: SQL's NULL. */
 void params_text(struct params *params, struct slice text);
 void params_str(struct params *params, const char *text);
+/* An array in binary (store/copy.h), of that type of elements: the one exception to text. */
+void params_array(struct params *params, uint32_t element_type, struct slice array);
 void params_int(struct params *params, int64_t number);
 /* 0: SQL's NULL. */
 void params_time(struct params *params, int64_t wall_us);

@@ -116,6 +116,21 @@ void copy_uuid(struct buf *out, struct slice text)
 
 /* --- arrays --- */
 
+void copy_array(struct buf *out, uint32_t type, uint32_t count)
+{
+    put_4(out, 1); /* dimensions */
+    put_4(out, 0); /* without NULLs */
+    put_4(out, type);
+    put_4(out, count);
+    put_4(out, 1); /* the first index */
+}
+
+void copy_bytes(struct buf *out, const void *bytes, uint32_t len)
+{
+    put_4(out, len);
+    buf_append(out, bytes, len);
+}
+
 void array_begin(struct buf *out) { buf_char(out, '{'); }
 
 static void array_separate(struct buf *out)
@@ -141,6 +156,16 @@ void array_add(struct buf *out, struct slice text)
         plain = i;
     }
     buf_append(out, text.ptr + plain, text.len - plain);
+    buf_char(out, '"');
+}
+
+void array_add_digest(struct buf *out, const uint8_t digest[SHA256_BYTES])
+{
+    char hex[SHA256_HEX_LEN + 1];
+    sha256_show(digest, hex);
+    array_separate(out);
+    buf_str(out, "\"\\\\x"); /* the backslash of \\x twice, as in any element */
+    buf_str(out, hex);
     buf_char(out, '"');
 }
 

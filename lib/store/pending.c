@@ -173,11 +173,12 @@ int archive_cancel_absent(struct store *store, const struct archive_command *com
     return store_exec(
         store,
         "with ended as ("
-        "  update run set status = 'cancelled', error = $3::json,"
+        "  update run_row as run set status = 'cancelled', error = $3::json,"
         "  ended_at = greatest(" MICROS_TO_TIME(
             "$4") ", started_at),"
                   "  events = " EVENTS " + (events > 0)::integer"
-                  "  where run_id = $1::uuid and status in ('queued', 'running') returning *),"
+                  "  where run_id = $1::uuid and status in ('queued', 'running')"
+                  "  returning run_id, partition, events, ended_at),"
                   " event as ("
                   "  insert into event_log (run_id, event, partition, epoch, seq, ordinal, kind, "
                   "at, delta,"

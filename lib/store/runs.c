@@ -2,6 +2,7 @@
 #include "base/uuid7.h"
 #include "store/connection.h"
 #include "store/run_id.h"
+#include "store/values.h"
 #include <string.h>
 
 const char *run_status_name(enum run_status status)
@@ -55,35 +56,81 @@ static int compare(struct store *store, const struct store_submit *submit, const
     return status;
 }
 
-int store_run_submit(struct store *store, const struct store_submit *submit, bool *existed,
-                     struct err *err)
+/* digest_hex NULL: the row has the input. */
+static int insert_run(struct store *store, const struct store_submit *submit, const char *run_id,
+                      const char *digest_hex, bool *existed, struct err *err)
 {
     struct params params;
-    char run_id[UUID_TEXT_LEN + 1];
-    uuid_format(&submit->run_id, run_id);
     params_init(&params);
     params_str(&params, run_id);
     params_int(&params, uuid_partition(&submit->run_id, submit->partition_count));
     params_text(&params, submit->workflow->name);
     params_int(&params, submit->workflow->version);
     params_text(&params, submit->workflow->digest);
-    params_text(&params, submit->input);
+    params_text(&params, digest_hex ? SLICE_NONE : submit->input);
     params_text(&params, submit->labels.len > 0 ? submit->labels : SLICE("{}"));
     params_int(&params, submit->deadline_ms);
+    params_str(&params, digest_hex);
     PGresult *result = store_query(
         store,
         "with added as ("
-        "  insert into run (run_id, partition, workflow, version, digest, input, labels,"
-        "    submitted_at, deadline_at)"
+        "  insert into run_row (run_id, partition, workflow, version, digest, input, labels,"
+        "    submitted_at, deadline_at, input_digest)"
         "  select $1::uuid, $2::integer, $3, $4::bigint, $5, $6::json, $7::json, t.now,"
-        "    t.now + nullif($8::bigint, 0) * interval '1 ms' from clock_timestamp() as t (now)"
+        "    t.now + nullif($8::bigint, 0) * interval '1 ms', decode($9, 'hex')"
+        "  from clock_timestamp() as t (now)"
         "  on conflict do nothing returning partition)"
         " select pg_notify('troupe_work', partition::text) from added",
         &params, err);
     if (!result)
-        return err_prefix(err, "accepting run %s", run_id);
+        return -1;
     *existed = PQntuples(result) == 0;
     PQclear(result);
+    return 0;
+}
+
+/* Its input is kept by content address: two rows, one transaction. */
+static int insert_with_value(struct store *store, const struct store_submit *submit,
+                             const char *run_id, struct values *values, bool *existed,
+                             struct err *err)
+{
+    char hex[SHA256_HEX_LEN + 1];
+    sha256_show(values->items[0].digest, hex);
+    if (store_begin(store, err) != 0)
+        return -1;
+    int result = values_commit(store, values, false, err);
+    if (result == 0)
+        result = insert_run(store, submit, run_id, hex, existed, err);
+    if (result == 0 && !*existed)
+        return store_commit(store, err);
+    store_rollback(store);
+    return result;
+}
+
+static int insert(struct store *store, const struct store_submit *submit, const char *run_id,
+                  bool *existed, struct err *err)
+{
+    struct values values;
+    uint8_t digest[SHA256_BYTES];
+    int result;
+    values_init(&values, VALUES_INLINE_BYTES);
+    if (!values_take(&values, submit->input, digest))
+        result = insert_run(store, submit, run_id, NULL, existed, err);
+    else if (values.failed)
+        result = err_set(err, ERR_LIMIT, "no memory for its input");
+    else
+        result = insert_with_value(store, submit, run_id, &values, existed, err);
+    values_free(&values);
+    return result;
+}
+
+int store_run_submit(struct store *store, const struct store_submit *submit, bool *existed,
+                     struct err *err)
+{
+    char run_id[UUID_TEXT_LEN + 1];
+    uuid_format(&submit->run_id, run_id);
+    if (insert(store, submit, run_id, existed, err) != 0)
+        return err_prefix(err, "accepting run %s", run_id);
     return *existed ? compare(store, submit, run_id, err) : 0;
 }
 

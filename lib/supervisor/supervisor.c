@@ -63,7 +63,7 @@ struct supervisor *supervisor_new(const struct supervisor_options *options, stru
         return NULL;
     }
     arena_init(&s->batch.arena, BATCH_ARENA_BYTES);
-    archive_init(&s->archive, ARCHIVE_BUF_BYTES);
+    archive_init(&s->archive, ARCHIVE_BUF_BYTES, options->inline_bytes);
     runs_init(&s->runs);
     strmap_init(&s->graphs.map);
     strmap_init(&s->published);

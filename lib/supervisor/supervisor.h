@@ -35,6 +35,7 @@ struct supervisor_options {
     uint32_t queue_count;
     int64_t lease_ms;       /* of ownership; default 5000 */
     uint32_t batch_entries; /* ledger entries per partition and transaction */
+    size_t inline_bytes;    /* longer inputs and outputs are kept by content address */
     const struct clock *clock;
 };
 

@@ -20,7 +20,7 @@ select
     (extract(epoch from e.at - r.started_at) * 1000)::bigint as offset_ms,
     (extract(epoch from e.ended_at - e.started_at) * 1000)::bigint as duration_ms,
     e.worker,
-    e.output,
+    coalesce(e.output, (select v.json from value v where v.digest = e.output_digest)) as output,
     e.error
 from run r
 join (
@@ -37,8 +37,9 @@ join (
         (array_agg(status order by attempt desc))[1] as status,
         (array_agg(worker order by attempt desc))[1] as worker,
         (array_agg(output order by attempt desc))[1] as output,
+        (array_agg(output_digest order by attempt desc))[1] as output_digest,
         (array_agg(error order by attempt desc))[1] as error
-    from node_executions
+    from execution_row
     group by run_id, node_index, scope
 ) e using (run_id)
 left join lateral run_lanes(r.run_id) l on l.node_index = e.node_index and l.scope = e.scope

@@ -108,7 +108,7 @@ static void check_content(struct slice type, struct slice bytes)
     struct buf json;
     arena_init(&arena, 64U << 20);
     buf_init(&json, 0);
-    http_content_of(&content, type, bytes, 1U << 20);
+    http_content_of(&content, type, bytes);
     http_content_write_json(&content, &json, &arena);
     DEMAND(buf_ok(&json) && json_valid(buf_slice(&json)), "%s", json.data);
     buf_free(&json);

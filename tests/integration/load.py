@@ -180,7 +180,7 @@ def check_record(stack):
          "having min(event) <> 1 or max(event) <> count(*)")
     none(stack, "runs that count other events than the log has",
          "select r.run_id::text, r.events, count(l.event) from run r left join event_log l "
-         "using (run_id) group by r.run_id having r.events > count(l.event) "
+         "using (run_id) group by r.run_id, r.events, r.status having r.events > count(l.event) "
          "or r.status <> 'running' and r.events <> count(l.event)")
     none(stack, "ended runs whose deltas do not sum to 0",
          "select r.run_id::text, sum(l.delta) from run r join event_log l using (run_id) "

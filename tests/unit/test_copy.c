@@ -104,6 +104,44 @@ static void texts_are_utf8(void **state)
     }
 }
 
+static void arrays_have_a_type_and_one_dimension(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 0);
+    copy_array(&out, COPY_BYTEA, 2);
+    copy_bytes(&out, "\0\1\2", 3);
+    copy_bytes(&out, "", 0);
+    copy_array(&out, COPY_JSON, 1);
+    copy_text(&out, SLICE("[]"));
+    check(&out,
+          "\0\0\0\1\0\0\0\0\0\0\0\x11\0\0\0\2\0\0\0\1"
+          "\0\0\0\3\0\1\2"
+          "\0\0\0\0"
+          "\0\0\0\1\0\0\0\0\0\0\0\x72\0\0\0\1\0\0\0\1"
+          "\0\0\0\2[]",
+          20 + 7 + 4 + 20 + 6);
+    buf_free(&out);
+}
+
+static void digests_in_an_array_of_text(void **state)
+{
+    (void)state;
+    uint8_t digest[SHA256_BYTES] = {0x0a, 0xf1};
+    struct buf out;
+    buf_init(&out, 0);
+    array_begin(&out);
+    array_add(&out, SLICE_NONE);
+    array_add_digest(&out, digest);
+    array_end(&out);
+    static const char wanted[] = "{NULL,\"\\\\x0af1"
+                                 "000000000000000000000000000000"
+                                 "000000000000000000000000000000"
+                                 "\"}";
+    check(&out, wanted, sizeof(wanted) - 1);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +149,8 @@ int main(void)
         cmocka_unit_test(times_count_from_2000),
         cmocka_unit_test(uuids_and_what_is_none),
         cmocka_unit_test(texts_are_utf8),
+        cmocka_unit_test(arrays_have_a_type_and_one_dimension),
+        cmocka_unit_test(digests_in_an_array_of_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

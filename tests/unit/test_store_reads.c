@@ -20,7 +20,7 @@ static void fill_executions(struct store *store)
 {
     fill_runs(store);
     run_sql(store,
-            "insert into node_executions (run_id, node_index, scope, attempt, node_id, node_type,"
+            "insert into execution_row (run_id, node_index, scope, attempt, node_id, node_type,"
             "  status, token, at, started_at, ended_at, output, error, worker, terminal)"
             " select '" RUN_A "', n, scope, attempt, 'n' || n, 'function', status, token,"
             "  timestamptz 'epoch' + s * interval '1 s',"
@@ -35,9 +35,9 @@ static void fill_executions(struct store *store)
             "  (3, 'L#2', 1, 'cancelled', 15, 9, 9.5, null, null, 'w1'),"
             "  (3, 'L#1', 1, 'completed', 14, 9, 9.5, '1', null, 'w1')"
             " ) as v (n, scope, attempt, status, token, s, e, output, error, worker);"
-            "insert into node_executions select '" RUN_B "', node_index, scope, attempt, node_id,"
+            "insert into execution_row select '" RUN_B "', node_index, scope, attempt, node_id,"
             "  node_type, status, token, at, started_at, ended_at, output, error, worker, terminal"
-            " from node_executions where node_index = 0");
+            " from execution_row where node_index = 0");
 }
 
 static void executions_are_summed_up(void **state)
@@ -162,7 +162,7 @@ static void refused_command_of_a_big_run(void **state)
     struct arena small;
     REQUIRE_SERVER();
     fill_runs(*state);
-    run_sql(*state, "update run set input = to_json(repeat('x', 100000))");
+    run_sql(*state, "update run_row set input = to_json(repeat('x', 100000))");
     arena_init(&small, 1000);
     assert_err(store_command_add(*state, SLICE(RUN_A), "cancel", "me", &small, &command, &err),
                ERR_CONFLICT, "it is failed");
