@@ -343,11 +343,14 @@ mutants:
 
 # --- Benchmarks ----------------------------------------------------------------------------------
 
+# What is done for others, by workers that are warm: tasks that do nothing, http calls.
+WARM := TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/warm/run
 .PHONY: bench
 bench:
 	@scripts/install-deps --check build run
 	@+$(MAKE) --no-print-directory MODE=release all
 	@$(if $(filter build,$(BUILD)),,$(BUILD)/)bin/troupe bench $(BENCH_FLAGS)
+	@$(WARM) $(BENCH_FLAGS)
 
 # Does the rate stay when more waits around it, and does any run wait longer than its share?
 .PHONY: bench-flat bench-fair bench-programs bench-peers bench-growth bench-remote
@@ -368,9 +371,9 @@ bench-peers: bench-programs
 bench-growth: bench-programs
 	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/growth/run $(BENCH_FLAGS)
 
-# Remote workers in Python and Node, with tasks that do nothing.
+# A part of bench: remote workers and a plugin, with tasks that do nothing.
 bench-remote: bench-programs
-	@TROUPE_BIN_DIR=$(abspath $(BIN)) $(PYTHON) -B tests/bench/remote/run $(BENCH_FLAGS)
+	@$(WARM) $(BENCH_FLAGS) tasks
 
 # The linker's --wrap counts allocations.
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))

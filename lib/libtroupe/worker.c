@@ -10,6 +10,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "libtroupe/bell.h"
+#include "libtroupe/holding.h"
+#include "libtroupe/turn.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,15 +25,10 @@
 #include <unistd.h>
 
 enum {
-    WANT_MOST = 1000,         /* of one call */
-    AHEAD_MOST = 1000,        /* tasks claimed before there is room for them */
-    PLENTY_BYTES = 512 << 10, /* of tasks: there may be more, although fewer than wanted came */
-    HOLD_US = 200000,   /* until a partition that cannot work, or a missing fleet, is asked again */
-    FLUSH_US = 5000000, /* for the last results, when Redis is away at the end */
+    FLUSH_US = 5000000,         /* for the last results, when Redis is away at the end */
     FIRST_PAUSE_US = 100000,    /* between attempts to reach Redis */
     LONGEST_PAUSE_US = 5000000, /* the same */
     FIRST_MEAN_US = 1000000,    /* that a callback takes */
-    WEIGHT_SHIFT = 5,           /* of the newest one in the mean: 1/32 */
 };
 
 void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
@@ -50,7 +48,7 @@ void worker_say(const struct troupe_worker *worker, enum troupe_level level, con
 
 static int64_t now_us(void) { return clock_mono_us(&clock_system); }
 
-static void wake(void *context)
+void worker_rouse(void *context)
 {
     const struct troupe_worker *worker = context;
     const uint64_t one = 1;
@@ -58,365 +56,7 @@ static void wake(void *context)
         panic("cannot wake the loop: %s", strerror(errno));
 }
 
-/* --- jobs --- */
-
-static void on_noted(struct troupe_task *task)
-{
-    struct job *job = task->owner;
-    if (atomic_exchange(&job->noted, true))
-        return;
-    if (!atomic_exchange(&job->lane->noted, true))
-        wake(job->lane->worker);
-}
-
-/* Its last words go before its result. */
-static void settle(struct job *job)
-{
-    struct slice body;
-    job->done = true;
-    if (task_words(job->task, &body)) {
-        atomic_store(&job->noted, true);
-        atomic_store(&job->lane->noted, true);
-        return;
-    }
-    jobs_remove(&job->lane->jobs, job);
-    jobs_push(&job->lane->results, job);
-}
-
-static void take_done(struct troupe_worker *worker)
-{
-    struct troupe_task *task = pool_take(worker->pool);
-    while (task) {
-        struct troupe_task *next = task->next;
-        struct job *job = task->owner;
-        worker->mean_us += (task->took_us - worker->mean_us) / (1 << WEIGHT_SHIFT);
-        if (job->dropped)
-            job_free(job);
-        else
-            settle(job);
-        task = next;
-    }
-}
-
-/* Nobody wants it: what runs is told, and freed when it comes back. */
-static void drop(struct troupe_worker *worker, struct job *job)
-{
-    jobs_remove(&job->lane->jobs, job);
-    job->dropped = true;
-    task_cancel(job->task);
-    if (pool_withdraw(worker->pool, job->task))
-        job_free(job);
-}
-
-/* A result without its callback: handed back, or one that cannot be executed here. */
-static void set_result(struct job *job, char kind, const char *body)
-{
-    job->task->result_kind = kind;
-    buf_reset(&job->task->body);
-    buf_str(&job->task->body, body);
-}
-
-static void take(struct troupe_worker *worker, struct lane *lane, const redisReply *given)
-{
-    bool bad = false;
-    if (given->type != REDIS_REPLY_ARRAY || given->elements != 5 || !given->element[4]->str)
-        return;
-    struct job *job = job_new(lane, given->element);
-    if (job)
-        job->task =
-            task_new(slice_of(given->element[4]->str, (size_t)given->element[4]->len), &bad);
-    if (!job || !job->task) {
-        worker_say(worker, TROUPE_ERROR,
-                   bad ? "a task cannot be read; it will lapse"
-                       : "no memory for a task; it will lapse");
-        free(job);
-        return;
-    }
-    job->beaten_us = now_us();
-    job->task->owner = job;
-    job->task->noted = on_noted;
-    job->task->handler = registry_find(&worker->registry, job->task->kind, job->task->name);
-    jobs_push(&lane->jobs, job);
-    if (pool_submit(worker->pool, job->task) == 0)
-        return;
-    worker_say(worker, TROUPE_ERROR, "cannot start a thread: a task is handed back");
-    set_result(job, 'b', "");
-    settle(job);
-}
-
-/* --- answers --- */
-
-static void take_results(struct troupe_worker *worker, const struct call *call,
-                         const redisReply *words)
-{
-    struct lane *lane = call->lane;
-    for (uint32_t i = 0; i < call->result_count && i < words->elements; i++) {
-        struct job *job = lane->results.first;
-        const struct slice word = reply_slice(words->element[i]);
-        jobs_remove(&lane->results, job);
-        if (slice_eq_str(word, "bad") && job->task->result_kind == 'c') { /* the claim stands */
-            set_result(job, 'f',
-                       "{\"code\":\"bad_output\",\"message\":\"Redis does not take it for "
-                       "JSON\",\"retry\":false}");
-            jobs_push(&lane->results, job);
-            continue;
-        }
-        if (!slice_eq_str(word, "ok"))
-            worker_say(worker, TROUPE_INFO, "a result of run %s was not taken: %.*s",
-                       job->task->run_id.ptr, SLICE_ARG(word));
-        job_free(job);
-    }
-}
-
-static void take_beats(struct troupe_worker *worker, const struct call *call,
-                       const redisReply *words, int64_t now)
-{
-    struct slice more;
-    for (uint32_t i = 0; i < call->beat_count && i < words->elements; i++) {
-        struct job *job = call->beats[i];
-        const struct slice word = reply_slice(words->element[i]);
-        const bool unwanted = slice_eq_str(word, "stale") || slice_eq_str(word, "gone");
-        if (unwanted && !job->done) {
-            worker_say(worker, TROUPE_INFO, "unwanted: run %s node %s", job->task->run_id.ptr,
-                       job->task->node_id.ptr);
-            drop(worker, job);
-            continue;
-        }
-        job->beaten_us = now;
-        jobs_remove(&job->lane->jobs, job);
-        jobs_push(&job->lane->jobs, job);
-        task_said(job->task);
-        if (job->done)
-            settle(job);
-        else if (task_words(job->task, &more))
-            on_noted(job->task);
-    }
-}
-
-static void take_tasks(struct troupe_worker *worker, const struct call *call,
-                       const redisReply *answer)
-{
-    const redisReply *tasks = answer->element[4];
-    const struct slice cursor = reply_slice(answer->element[5]);
-    struct lane *lane = call->lane;
-    size_t bytes = 0;
-    if (call->want == 0)
-        return;
-    for (size_t i = 0; i < tasks->elements; i++) {
-        bytes += tasks->element[i]->elements == 5 ? (size_t)tasks->element[i]->element[4]->len : 0;
-        take(worker, lane, tasks->element[i]);
-    }
-    lane->ready = tasks->elements >= call->want || bytes >= PLENTY_BYTES;
-    lane->rung = false;
-    (void)snprintf(lane->cursor, sizeof(lane->cursor), "%.*s", SLICE_ARG(cursor));
-}
-
-/* -1: it is no answer of the script. */
-static int take_answer(struct troupe_worker *worker, const struct call *call,
-                       const redisReply *answer, struct err *err)
-{
-    const struct slice word = reply_word(answer);
-    if (slice_eq_str(word, "hold") || slice_eq_str(word, "none")) {
-        call->lane->ready = true;
-        call->lane->rung = false;
-        call->lane->cursor[0] = '\0';
-        call->lane->not_before_us = now_us() + HOLD_US;
-        call_again(call);
-        return 0;
-    }
-    if (!slice_eq_str(word, "ok") || answer->elements < 6 ||
-        answer->element[2]->elements != call->result_count ||
-        answer->element[3]->elements != call->beat_count) {
-        call_again(call);
-        return err_set(err, ERR_INTERNAL, "not an answer of the script tasks");
-    }
-    take_results(worker, call, answer->element[2]);
-    take_beats(worker, call, answer->element[3], now_us());
-    take_tasks(worker, call, answer);
-    return 0;
-}
-
-/* --- a turn --- */
-
-static uint32_t room(const struct troupe_worker *worker)
-{
-    uint32_t waiting, running;
-    pool_counts(worker->pool, &waiting, &running);
-    const int64_t mean_us = worker->mean_us > 0 ? worker->mean_us : 1;
-    int64_t ahead = (int64_t)worker->threads * worker->prefetch_us / mean_us;
-    ahead = ahead < AHEAD_MOST ? ahead : AHEAD_MOST;
-    const int64_t left = (int64_t)worker->threads + ahead - waiting - running;
-    return worker->draining || left < 0 ? 0 : (uint32_t)left;
-}
-
-/* What has results is called anyway: asking along costs nothing. */
-static bool is_asked(const struct lane *lane) { return lane->ready || lane->results.first; }
-
-static uint32_t build_calls(struct troupe_worker *worker)
-{
-    const int64_t now = now_us();
-    uint32_t left = room(worker), asked = 0, count = 0, beats = 0;
-    for (uint32_t i = 0; i < worker->lane_count; i++)
-        asked += worker->lanes[i].not_before_us <= now && is_asked(&worker->lanes[i]);
-    worker->first_lane++; /* no partition is always the last */
-    for (uint32_t i = 0; i < worker->lane_count; i++) {
-        struct lane *lane = &worker->lanes[(worker->first_lane + i) % worker->lane_count];
-        uint32_t want = 0;
-        if (lane->not_before_us > now)
-            continue;
-        if (left > 0 && asked > 0 && is_asked(lane)) {
-            want = (left + asked - 1) / asked;
-            want = want < WANT_MOST ? want : WANT_MOST;
-            left -= want;
-        }
-        asked -= asked > 0 && is_asked(lane);
-        /* One lane's beats at most fill the room; the others' are due again in the next turn. */
-        if (beats + LANE_BEATS_MOST > WORKER_BEATS)
-            break;
-        struct call *call = &worker->calls[count];
-        if (!lane_call(lane, call, want, worker->lease_us / 3, now, worker->beats + beats))
-            continue;
-        beats += call->beat_count;
-        count++;
-    }
-    return count;
-}
-
-static int send_calls(struct troupe_worker *worker, uint32_t count, struct err *err)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        call_words(&worker->calls[i], worker->wire.sha, slice_str(worker->name),
-                   (uint32_t)(worker->lease_us / 1000), &worker->words);
-        if (wire_queue(&worker->wire, &worker->words, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* All answers are taken, also behind one that is none. */
-static int receive(struct troupe_worker *worker, uint32_t count, struct err *err)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        redisReply *reply = wire_reply(&worker->wire, err);
-        if (!reply) {
-            for (; i < count; i++)
-                call_again(&worker->calls[i]);
-            return -1;
-        }
-        if (reply->type != REDIS_REPLY_ERROR) {
-            rc = take_answer(worker, &worker->calls[i], reply, err) != 0 ? -1 : rc;
-        } else {
-            call_again(&worker->calls[i]);
-            if (strncmp(reply->str, "NOSCRIPT", 8) == 0)
-                worker->wire.sha[0] = '\0'; /* Redis was restarted */
-            else
-                rc = err_set(err, ERR_REFUSED, "Redis refuses: %s", reply->str);
-        }
-        freeReplyObject(reply);
-    }
-    return rc;
-}
-
-/* 1: there was nothing to say. */
-static int turn(struct troupe_worker *worker, struct err *err)
-{
-    const uint32_t count = build_calls(worker);
-    if (count == 0)
-        return 1;
-    int rc = wire_open(&worker->wire, err);
-    if (rc == 0 && !worker->wire.sha[0]) {
-        const int partitions = wire_load(&worker->wire, err);
-        rc = partitions > 0 ? 0 : -1;
-        if (partitions == 0)
-            (void)err_set(err, ERR_UNREACHABLE, "waiting for a supervisor");
-    }
-    if (rc == 0)
-        rc = send_calls(worker, count, err);
-    if (rc != 0) {
-        for (uint32_t i = 0; i < count; i++)
-            call_again(&worker->calls[i]);
-        wire_close(&worker->wire);
-        return -1;
-    }
-    return receive(worker, count, err);
-}
-
 /* --- waiting --- */
-
-static void ring(struct troupe_worker *worker, const redisReply *reply)
-{
-    const bool some = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
-    for (uint32_t i = 0; i < worker->lane_count; i++) {
-        struct lane *lane = &worker->lanes[i];
-        bool rung = !some; /* claims that lapsed do not ring */
-        for (size_t k = 0; some && k < reply->elements && !rung; k++) {
-            const redisReply *of = reply->element[k];
-            rung = of->type == REDIS_REPLY_ARRAY && of->elements > 0 &&
-                   slice_eq_str(reply_slice(of->element[0]), lane->stream);
-        }
-        if (rung && !lane->ready)
-            lane->ready = lane->rung = true;
-    }
-}
-
-static void hear_bell(struct troupe_worker *worker)
-{
-    struct err err = ERR_INIT;
-    redisReply *reply;
-    if (wire_read(&worker->bell, &reply, &err) != 0) {
-        worker_say(worker, TROUPE_DEBUG, "the bell is lost: %s", err.message);
-        worker->listening = false;
-        worker->bell_next_us = now_us() + HOLD_US;
-        return;
-    }
-    if (!reply)
-        return;
-    worker->listening = false;
-    if (reply->type != REDIS_REPLY_ERROR) {
-        ring(worker, reply);
-    } else {
-        worker_say(worker, TROUPE_DEBUG, "the bell is refused: %s", reply->str);
-        worker->bell_next_us = now_us() + HOLD_US;
-    }
-    freeReplyObject(reply);
-}
-
-/* Listens to all lanes that have a cursor, if there is room and none has rung. */
-static void listen_to_bell(struct troupe_worker *worker)
-{
-    struct err err = ERR_INIT;
-    if (worker->listening || worker->draining || room(worker) == 0 ||
-        now_us() < worker->bell_next_us)
-        return;
-    words_reset(&worker->words);
-    words_add(&worker->words, SLICE("XREAD"));
-    words_add(&worker->words, SLICE("BLOCK"));
-    words_add(&worker->words, SLICE("5000"));
-    words_add(&worker->words, SLICE("COUNT"));
-    words_add(&worker->words, SLICE("1"));
-    words_add(&worker->words, SLICE("STREAMS"));
-    const int before = worker->words.count;
-    for (uint32_t i = 0; i < worker->lane_count; i++) {
-        if (worker->lanes[i].rung)
-            return;
-        if (worker->lanes[i].cursor[0])
-            words_add(&worker->words, slice_str(worker->lanes[i].stream));
-    }
-    if (worker->words.count == before)
-        return; /* none can be listened to: asked in their own time */
-    for (uint32_t i = 0; i < worker->lane_count; i++) {
-        if (worker->lanes[i].cursor[0])
-            words_add(&worker->words, slice_str(worker->lanes[i].cursor));
-    }
-    worker->listening = wire_open(&worker->bell, &err) == 0 &&
-                        wire_queue(&worker->bell, &worker->words, &err) == 0 &&
-                        wire_flush(&worker->bell, &err) == 0;
-    if (!worker->listening) {
-        worker_say(worker, TROUPE_DEBUG, "cannot listen: %s", err.message);
-        worker->bell_next_us = now_us() + HOLD_US;
-    }
-}
 
 static void stop(struct troupe_worker *worker)
 {
@@ -453,7 +93,7 @@ static void wait_until(struct troupe_worker *worker, int64_t until_us)
     for (uint32_t stops = atomic_load(&worker->stops); worker->stopped < stops; worker->stopped++)
         stop(worker);
     if (polled[2].revents)
-        hear_bell(worker);
+        bell_hear(worker);
 }
 
 /* Each 50% to 100% of its length, so that a fleet of workers does not come back at once. */
@@ -484,12 +124,12 @@ static void hand_back_running(struct troupe_worker *worker, struct job *job)
     struct job *instead = job_handed_back(job);
     worker_say(worker, TROUPE_WARNING, "handed back: run %s node %s", job->task->run_id.ptr,
                job->task->node_id.ptr);
-    drop(worker, job);
+    holding_drop(worker, job);
     if (!instead)
         return; /* it lapses */
     jobs_push(&instead->lane->jobs, instead);
-    set_result(instead, 'b', "");
-    settle(instead);
+    holding_result(instead, 'b', "");
+    holding_settle(instead);
 }
 
 /* Hands back what has not begun; and what has, when its time is over. True when nothing is left to say. */
@@ -497,15 +137,15 @@ static bool drained(struct troupe_worker *worker)
 {
     const int64_t now = now_us();
     uint32_t left = 0;
-    take_done(worker);
+    holding_take_done(worker);
     for (uint32_t i = 0; i < worker->lane_count; i++) {
         struct lane *lane = &worker->lanes[i];
         struct job *next;
         for (struct job *job = lane->jobs.first; job; job = next) {
             next = job->next;
             if (!job->done && pool_withdraw(worker->pool, job->task)) {
-                set_result(job, 'b', "");
-                settle(job);
+                holding_result(job, 'b', "");
+                holding_settle(job);
             } else if (!job->done && now >= worker->drain_end_us) {
                 hand_back_running(worker, job);
             }
@@ -553,7 +193,7 @@ static int open_fleet(struct troupe_worker *worker)
     char said[sizeof(((struct err *)NULL)->message)] = "";
     while (!worker->draining) {
         struct err err = ERR_INIT;
-        int64_t wait_us = HOLD_US;
+        int64_t wait_us = WORKER_HOLD_US;
         int partitions = wire_open(&worker->wire, &err);
         if (partitions == 0)
             partitions = wire_load(&worker->wire, &err);
@@ -591,14 +231,14 @@ static void work(struct troupe_worker *worker)
     worker->pause_us = FIRST_PAUSE_US;
     while (!worker->draining || !drained(worker)) {
         struct err err = ERR_INIT;
-        take_done(worker);
-        const int rc = turn(worker, &err);
+        holding_take_done(worker);
+        const int rc = turn_make(worker, &err);
         if (rc < 0) {
             pause_after(worker, &err);
             continue;
         }
         worker->pause_us = FIRST_PAUSE_US;
-        listen_to_bell(worker);
+        bell_listen(worker);
         wait_until(worker, rc > 0 ? next_time(worker) : 0);
     }
 }
@@ -624,7 +264,7 @@ int troupe_worker_run(struct troupe_worker *worker)
     worker->ran = true;
     worker->mean_us = FIRST_MEAN_US;
     worker->pause_us = FIRST_PAUSE_US;
-    worker->pool = pool_new(worker->threads, wake, worker);
+    worker->pool = pool_new(worker->threads, worker_rouse, worker);
     if (!worker->pool || (!worker->keep_signals && catch_signals(worker, &before) != 0)) {
         worker_say(worker, TROUPE_ERROR, "no memory, or no descriptors");
         return -1;
@@ -644,5 +284,5 @@ int troupe_worker_run(struct troupe_worker *worker)
 void troupe_worker_stop(struct troupe_worker *worker)
 {
     atomic_fetch_add(&worker->stops, 1);
-    wake(worker);
+    worker_rouse(worker);
 }

@@ -1,4 +1,4 @@
-/* worker: struct troupe_worker, as settings.c and worker.c share it. */
+/* worker: struct troupe_worker, as its parts share it. */
 #ifndef TROUPE_LIBTROUPE_WORKER_H
 #define TROUPE_LIBTROUPE_WORKER_H
 
@@ -7,6 +7,8 @@
 #include "libtroupe/registry.h"
 
 #define WORKER_BEATS (8 * LANE_BEATS_MOST) /* of one turn */
+/* Until a partition that cannot work, a bell that is lost or a missing fleet is asked again. */
+#define WORKER_HOLD_US 200000
 
 struct troupe_worker {
     char name[129];
@@ -39,5 +41,7 @@ struct troupe_worker {
 
 void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
                 ...) PRINTF(3, 4);
+/* Lets the loop look for what happened; `context` is the worker. From any thread. */
+void worker_rouse(void *context);
 
 #endif

@@ -361,7 +361,9 @@ void worker_drain(struct worker *worker)
 {
     if (worker->draining)
         return;
-    log_text(LOG_INFO, "draining");
+    struct worker_stats stats;
+    worker_stats(worker, &stats);
+    log_write(LOG_INFO, "draining", LOG_I("held", stats.held), LOG_I("running", stats.running));
     worker->draining = true;
     worker->drain_us = worker_mono_us(worker);
     /* What its read still gets is handed over by the leave that follows. */

@@ -9,6 +9,7 @@ import pytest
 from stack import ROOT
 
 BIN = os.path.join(ROOT, os.environ.get("TROUPE_BIN_DIR", "bin"), "troupe")
+WARM = os.path.join(ROOT, "tests", "bench", "warm", "run")
 PEERS = os.path.join(ROOT, "tests", "bench", "peers", "run")
 
 
@@ -71,6 +72,33 @@ def test_fair_says_how_long_the_longest_waited():
                                    ("--waiting", "0"), ("--workers", "65"), ("more",)])
 def test_bad_words_start_nothing(words):
     done = bench(*words)
+    assert done.returncode == 2 and done.stdout == b"" and done.stderr
+
+
+def warm(*words):
+    return subprocess.run([sys.executable, "-B", WARM, *words], env={**os.environ, "TROUPE_BIN_DIR": os.path.dirname(BIN)},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+
+
+def test_warm_says_how_much_is_done_for_others():
+    done = warm("--percent", "5", "--rounds", "1", "-o", "json", "python", "plugin", "http")
+    assert done.returncode == 0, done.stderr.decode()
+    found = json.loads(done.stdout)
+    assert list(found) == ["tasks", "http"] and list(found["tasks"]) == ["python", "plugin"]
+    for each, wanted in zip(found["tasks"].values(), (3000, 20000)):
+        assert each["tasks_per_s"] > 0 and each["wanted"] == wanted
+        assert abs(each["ratio"] - each["tasks_per_s"] / wanted) < .001
+    calls = found["http"]
+    assert (calls["workers"], calls["at_once"], calls["limit_calls_per_s"]) == (4, 50, 5000)
+    assert 0 < calls["direct"]["calls_per_s"] <= 5000  # or the server answers too early
+    for shape in ("fan", "single"):
+        assert 0 < calls[shape]["calls_per_s"] and 0 < calls[shape]["under_way"] <= 50
+        assert abs(calls[shape]["of_direct"] - calls[shape]["calls_per_s"] / calls["direct"]["calls_per_s"]) < .002
+
+
+@pytest.mark.parametrize("words", [("--percent", "0"), ("--workers", "51"), ("rust",), ("-o", "xml")])
+def test_bad_words_of_warm_start_nothing(words):
+    done = warm(*words)
     assert done.returncode == 2 and done.stdout == b"" and done.stderr
 
 

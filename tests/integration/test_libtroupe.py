@@ -16,8 +16,13 @@ def remote(running_stack):
     return Remote(running_stack, lambda directory: [callbacks.worker(directory, running_stack.bin_dir)])
 
 
-def test_executes_functions_agents_and_tools(remote):
-    cases.executes_functions_agents_and_tools(remote)
+@pytest.fixture(params=["long"])
+def patient(request):
+    return request.param
+
+
+class TestC(cases.Cases):
+    pass
 
 
 def test_linked_statically(running_stack):
@@ -39,71 +44,10 @@ def test_only_the_api_is_seen(stack, name, flags):
     assert names == declared
 
 
-def test_serves_queues_of_nodes(remote):
-    cases.serves_queues_of_nodes(remote)
-
-
-def test_waits_for_work(remote):
-    cases.waits_for_redis_and_work(remote)
-
-
-def test_failures_and_retries(remote):
-    cases.failures_and_retries(remote)
-
-
 def test_callbacks_that_only_return_something(remote):
     remote.start()
     error = cases.fails(remote, node_of("broken", retry=RETRY), {})
     assert (error["code"], error["message"], error["attempt"]) == ("exception", "its callback returned 42", 3)
-
-
-def test_large_outputs(remote):
-    cases.large_outputs(remote)
-
-
-def test_cancellation_reaches(remote):
-    cases.cancellation_reaches(remote, "long")
-
-
-def test_timeouts_reach(remote):
-    cases.timeouts_reach(remote, "long")
-
-
-@pytest.mark.parametrize("function", ["long", "deaf"])
-def test_beats_keep_long_tasks(remote, function):
-    cases.beats_keep_long_tasks(remote, function)
-
-
-def test_killed_workers_are_replaced(remote):
-    cases.killed_workers_are_replaced(remote)
-
-
-def test_paused_workers_are_told(remote):
-    cases.paused_workers_are_told(remote)
-
-
-def test_lost_connections_repeat_nothing(remote):
-    cases.lost_connections_repeat_nothing(remote)
-
-
-def test_redis_may_be_away(remote):
-    cases.redis_may_be_away(remote)
-
-
-def test_a_user_of_its_own(remote):
-    cases.a_user_of_its_own(remote)
-
-
-def test_drains(remote):
-    cases.drains(remote)
-
-
-def test_progress_and_logs_arrive(remote):
-    cases.progress_and_logs_arrive(remote)
-
-
-def test_counts_once_each(remote):
-    cases.counts_once_each(remote)
 
 
 @pytest.mark.timeout_s(180)

@@ -30,46 +30,24 @@ def plugins(stack):
     return Plugins(stack)
 
 
-def test_executes_functions_agents_and_tools(plugins):
-    cases.executes_functions_agents_and_tools(plugins)
+@pytest.fixture
+def remote(plugins):
+    return plugins
 
 
-def test_failures_and_retries(plugins):
-    cases.failures_and_retries(plugins)
+@pytest.fixture(params=["long"])
+def patient(request):
+    return request.param
+
+
+class TestPlugin(cases.CallbackCases):
+    """A kill of its worker also says that the loop is free while callbacks block."""
 
 
 def test_callbacks_that_only_return_something(plugins):
     plugins.start()
     error = cases.fails(plugins, node_of("broken", retry=RETRY), {})
     assert (error["code"], error["message"], error["attempt"]) == ("exception", "its callback returned 42", 3)
-
-
-def test_large_outputs(plugins):
-    cases.large_outputs(plugins)
-
-
-def test_cancellation_reaches(plugins):
-    cases.cancellation_reaches(plugins, "long")
-
-
-def test_timeouts_reach(plugins):
-    cases.timeouts_reach(plugins, "long")
-
-
-def test_beats_keep_long_tasks(plugins):
-    cases.beats_keep_long_tasks(plugins, "deaf")
-
-
-def test_killed_workers_are_replaced(plugins):
-    """Also says that the loop is free while callbacks block."""
-    first = plugins.start(LEASE=1)
-    run = plugins.detach(node_of("long"), {"seconds": 4})
-    plugins.wait_for_mark("began")
-    second = plugins.start(LEASE=1)
-    first.kill()
-    done = plugins.ended(run)
-    assert done["status"] == "completed" and done["output"] == {"n": second.pid}
-    assert plugins.marks() == {"began": 2, "ended": 1}
 
 
 def test_drains(plugins):
@@ -89,10 +67,6 @@ def test_drains(plugins):
     assert plugins.ended(stuck)["output"] == {"n": second.pid}
 
 
-def test_progress_and_logs_arrive(plugins):
-    cases.progress_and_logs_arrive(plugins)
-
-
 @pytest.mark.parametrize("threads", [1, 4])
 def test_no_more_threads_than_wanted(plugins, threads):
     plugins.start("--plugin-threads", str(threads))
@@ -105,10 +79,6 @@ def test_no_more_threads_than_wanted(plugins, threads):
         assert plugins.ended(run)["status"] == "completed"
     assert 1 <= most <= threads
     assert plugins.marks() == {"began": 6, "ended": 6}
-
-
-def test_counts_once_each(plugins):
-    cases.counts_once_each(plugins)
 
 
 @pytest.mark.timeout_s(180)

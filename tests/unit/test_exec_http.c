@@ -1,98 +1,19 @@
 /* http nodes as executors: what they leave, when, and what it takes to end them. */
 #include "exec/exec.h"
-#include "graph/graph.h"
 #include "http_world.h"
 
 #include "alloc_in_turn.h"
+#include "exec_case.h"
 
-#define RUN_ID "0192b7a0-0000-7000-8000-000000000001"
-enum { MAX_VALUE = 1 << 20 };
-
-struct execution {
-    struct graph *graph;
-    struct arena arena;
-    struct buf output;
-    struct graph_values values;
-    struct exec_host host;
-    struct exec_task task;
-    int ends;
-};
-
-static struct execution *of_task(struct exec_task *task)
-{
-    return (struct execution *)((char *)task - offsetof(struct execution, task));
-}
-
-static void on_done(struct exec_task *task)
-{
-    assert_null(task->job);
-    of_task(task)->ends++;
-}
-
-/* config: JSON with %s where the server's URL stands, quotes as '. */
+/* config: JSON with URL where the server's stands, quotes as '. */
 static void open_execution(struct execution *e, const struct world *world, const char *config,
                            const char *node)
 {
-    struct arena arena;
-    struct findings findings;
-    char source[1000], with_url[600], url[40];
+    char with_url[600], url[40];
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", world->server.port);
     const char *at = strstr(config, "URL");
     (void)snprintf(with_url, sizeof(with_url), "%.*s%s%s", (int)(at - config), config, url, at + 3);
-    (void)snprintf(source, sizeof(source), "{'nodes':[{'id':'n','type':'http','config':{%s}%s}]}",
-                   with_url, node);
-    for (char *quote = source; (quote = strchr(quote, '\''));)
-        *quote = '"';
-    *e = (struct execution){.host = {.http = world->client}};
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    e->graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !e->graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
-    assert_non_null(e->graph);
-}
-
-static bool start(struct execution *e)
-{
-    arena_init(&e->arena, 1 << 24);
-    buf_init(&e->output, 0);
-    e->values = (struct graph_values){.input = {.text = SLICE("{\"v\":1}")}};
-    e->task = (struct exec_task){.node = &e->graph->nodes[0],
-                                 .values = &e->values,
-                                 .arena = &e->arena,
-                                 .run_id = SLICE(RUN_ID),
-                                 .scope = SLICE(""),
-                                 .attempt = 1,
-                                 .max_value_bytes = MAX_VALUE,
-                                 .output = &e->output,
-                                 .host = &e->host,
-                                 .done = on_done};
-    const bool started = exec_run(&e->task) == 0;
-    assert_int_equal(started, e->task.job != NULL);
-    assert_int_equal(started, e->task.failure.code[0] == '\0');
-    return started;
-}
-
-static void end(struct execution *e)
-{
-    if (e->task.job)
-        e->task.cancel(&e->task);
-    buf_free(&e->output);
-    arena_free(&e->arena);
-}
-
-static void close_execution(struct execution *e)
-{
-    end(e);
-    graph_release(e->graph);
-}
-
-static void wait_for_end(struct execution *e, const struct world *world)
-{
-    while (e->ends == 0)
-        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
-    assert_int_equal(e->ends, 1);
+    execution_open(e, (struct exec_host){.http = world->client}, "http", with_url, node);
 }
 
 static const struct http_settings loopback = {.allow = "127.0.0.1", .max_body_bytes = MAX_VALUE};
@@ -106,7 +27,7 @@ static void a_call_is_done_later(void **state)
     open_execution(&e, &world, "'url':'URL/status/201','body':{'a':'$input.v'}", "");
     assert_true(start(&e));
     assert_int_equal(e.ends, 0);
-    wait_for_end(&e, &world);
+    wait_for_end(&e, world.base);
     assert_string_equal(e.task.failure.code, "");
     assert_true(e.task.passed.len > 14 && memcmp(e.task.passed.ptr, "{\"status\":201,", 14) == 0);
     assert_non_null(strstr(world.server.last.data, "POST /status/201"));
@@ -168,7 +89,7 @@ static void failures_say_whether_to_try_again(void **state)
         struct execution e;
         open_execution(&e, &world, c->config, "");
         assert_true(start(&e));
-        wait_for_end(&e, &world);
+        wait_for_end(&e, world.base);
         const struct exec_task *task = &e.task;
         if (strcmp(task->failure.code, c->code) != 0 ||
             !strstr(task->failure.message, c->message) || task->verdict.final != c->final ||

@@ -1,6 +1,5 @@
 /* exec nodes as executors: what they leave, when, and what it takes to end them. */
 #include "exec/exec.h"
-#include "graph/graph.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,9 +9,7 @@
 #include <cmocka.h>
 
 #include "alloc_in_turn.h"
-
-#define RUN_ID "0192b7a0-0000-7000-8000-000000000001"
-enum { MAX_VALUE = 1 << 20 };
+#include "exec_case.h"
 
 struct world {
     struct event_base *base;
@@ -36,86 +33,11 @@ static void close_world(struct world *world)
     event_base_free(world->base);
 }
 
-struct execution {
-    struct graph *graph;
-    struct arena arena;
-    struct buf output;
-    struct graph_values values;
-    struct exec_host host;
-    struct exec_task task;
-    bool taken_over;
-    int ends;
-};
-
-static void on_done(struct exec_task *task)
-{
-    struct execution *e = (struct execution *)((char *)task - offsetof(struct execution, task));
-    assert_null(task->job);
-    e->ends++;
-}
-
 /* config: JSON, quotes as '. */
 static void open_execution(struct execution *e, const struct world *world, const char *config,
                            const char *node)
 {
-    struct arena arena;
-    struct findings findings;
-    char source[1000];
-    (void)snprintf(source, sizeof(source), "{'nodes':[{'id':'n','type':'exec','config':{%s}%s}]}",
-                   config, node);
-    for (char *quote = source; (quote = strchr(quote, '\''));)
-        *quote = '"';
-    *e = (struct execution){.host = {.processes = world->host}};
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    e->graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !e->graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
-    assert_non_null(e->graph);
-}
-
-static bool start(struct execution *e)
-{
-    arena_init(&e->arena, 1 << 24);
-    buf_init(&e->output, 0);
-    e->values = (struct graph_values){.input = {.text = SLICE("{\"v\":1}")}};
-    e->task = (struct exec_task){.node = &e->graph->nodes[0],
-                                 .values = &e->values,
-                                 .arena = &e->arena,
-                                 .run_id = SLICE(RUN_ID),
-                                 .scope = SLICE(""),
-                                 .attempt = 1,
-                                 .taken_over = e->taken_over,
-                                 .max_value_bytes = MAX_VALUE,
-                                 .output = &e->output,
-                                 .host = &e->host,
-                                 .done = on_done};
-    const bool started = exec_run(&e->task) == 0;
-    assert_int_equal(started, e->task.job != NULL);
-    assert_int_equal(started, e->task.failure.code[0] == '\0');
-    return started;
-}
-
-static void end(struct execution *e)
-{
-    if (e->task.job)
-        e->task.cancel(&e->task);
-    buf_free(&e->output);
-    arena_free(&e->arena);
-}
-
-static void close_execution(struct execution *e)
-{
-    end(e);
-    graph_release(e->graph);
-}
-
-static void wait_for_end(const struct execution *e, const struct world *world)
-{
-    while (e->ends == 0)
-        assert_int_equal(event_base_loop(world->base, EVLOOP_ONCE), 0);
-    assert_int_equal(e->ends, 1);
+    execution_open(e, (struct exec_host){.processes = world->host}, "exec", config, node);
 }
 
 struct output_case {
@@ -144,7 +66,7 @@ static void what_it_says_is_the_output(void **state)
         open_execution(&e, &world, outputs[i].config, "");
         assert_true(start(&e));
         assert_int_equal(e.ends, 0);
-        wait_for_end(&e, &world);
+        wait_for_end(&e, world.base);
         assert_string_equal(e.task.failure.message, "");
         if (!slice_eq_str(e.task.passed, outputs[i].output))
             fail_msg("%s: %.*s", outputs[i].config, SLICE_ARG(e.task.passed));
@@ -183,7 +105,7 @@ static void failures_say_whether_to_try_again(void **state)
         open_execution(&e, &world, c->config, "");
         e.taken_over = c->taken_over;
         assert_true(start(&e));
-        wait_for_end(&e, &world);
+        wait_for_end(&e, world.base);
         const struct exec_task *task = &e.task;
         if (strcmp(task->failure.code, c->code) != 0 ||
             !strstr(task->failure.message, c->message) || task->verdict.final != c->final ||
@@ -262,7 +184,7 @@ static void a_timeout_says_what_was_said(void **state)
                    ",'timeout_ms':200");
     assert_true(start(&e));
     assert_true(e.task.overdue_ms > 100); /* the host's grace */
-    wait_for_end(&e, &world);
+    wait_for_end(&e, world.base);
     assert_string_equal(e.task.failure.code, "timeout");
     assert_non_null(strstr(e.task.failure.message, "200 ms (outcome unknown"));
     assert_non_null(strstr(e.task.failure.message, ": still busy"));

@@ -11,6 +11,8 @@
 /* after the four above */
 #include <cmocka.h>
 
+#include "token_case.h"
+
 /* 0 a, 1 b, 2 c, 3 all (of a, b, c), 4 one (of a), 5 end (terminal, not read), 6 read (terminal,
  * named by the mapping) */
 static const char source[] =
@@ -27,8 +29,6 @@ static const char source[] =
     "{\"from\":\"one\",\"to\":\"read\"}],"
     "\"output\":{\"r\":\"$read\",\"c\":\"${context.n}\",\"i\":\"$input.n\"}}";
 
-static struct graph *graph;
-static struct token_pool pool;
 static int64_t now = 1000000;
 
 static int64_t tick(void *context)
@@ -39,100 +39,8 @@ static int64_t tick(void *context)
 
 static int setup(void **state)
 {
-    struct arena arena;
-    struct findings findings;
     (void)state;
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
-    return graph ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    token_pool_free(&pool);
-    graph_release(graph);
-    return 0;
-}
-
-struct given {
-    const char *node;
-    const char *wanted;
-    const char *values[6]; /* NULL behind the last; "-": absent */
-    uint32_t generation, deliveries;
-    char state; /* 0: q */
-};
-
-static struct token *make(const struct given *given)
-{
-    redisReply replies[6];
-    redisReply *values[6];
-    char live[64];
-    (void)snprintf(live, sizeof(live), "%s||1|%u|%u|%c", given->node, given->generation,
-                   given->deliveries, given->state ? given->state : 'q');
-    struct claim claim = {.queue = 1,
-                          .entry_id = SLICE("5-0"),
-                          .run = SLICE("r1"),
-                          .number = SLICE("7"),
-                          .live = slice_str(live),
-                          .incarnation = SLICE("1"),
-                          .digest = SLICE("d"),
-                          .wanted = slice_str(given->wanted),
-                          .values = values,
-                          .node = slice_of(live, strlen(given->node)),
-                          .scope = slice_of(live + strlen(given->node) + 1, 0),
-                          .attempt = 1,
-                          .generation = given->generation,
-                          .deliveries = given->deliveries,
-                          .state = given->state ? given->state : 'q'};
-    for (uint32_t i = 0; given->values[i]; i++) {
-        const char *text = given->values[i];
-        const bool absent = strcmp(text, "-") == 0;
-        replies[i] = (redisReply){.type = absent ? REDIS_REPLY_NIL : REDIS_REPLY_STRING,
-                                  .str = absent ? NULL : (char *)(uintptr_t)text,
-                                  .len = absent ? 0 : strlen(text)};
-        values[i] = &replies[i];
-        claim.value_count++;
-    }
-    struct token *token = token_new(&pool, &claim);
-    if (token) {
-        graph_retain(graph);
-        token->graph = graph;
-    }
-    return token;
-}
-
-static int execute_given(const struct given *given, size_t max_value, struct token **token)
-{
-    static const struct slice queues[] = {SLICE("default")};
-    struct buf scratch;
-    struct arena arena;
-    *token = make(given);
-    if (!*token)
-        return -1;
-    buf_init(&scratch, 0);
-    arena_init(&arena, 0);
-    const struct execution execution = {.queues = {queues, 1},
-                                        .consumer = SLICE("w"),
-                                        .max_value_bytes = max_value,
-                                        .scratch = &scratch,
-                                        .arena = &arena,
-                                        .now_us = tick};
-    int rc = execute_token(&execution, *token);
-    buf_free(&scratch);
-    arena_free(&arena);
-    return rc;
-}
-
-static struct token *run(const struct given *given)
-{
-    struct token *token;
-    assert_int_equal(execute_given(given, 10000, &token), 0);
-    return token;
+    return token_case_open(source, tick);
 }
 
 static struct ledger_execution record_of(const struct token *token)

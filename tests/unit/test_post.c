@@ -9,6 +9,8 @@
 /* after the four above */
 #include <cmocka.h>
 
+#include "token_case.h"
+
 /* 0: whatever it says is taken on; 1: with all that a task may have */
 static const char source[] =
     "{\"nodes\":["
@@ -19,9 +21,6 @@ static const char source[] =
     "\"model\":\"m ${input.q}\",\"deep\":{\"input\":[\"$input.q\"]}}}],"
     "\"edges\":[{\"from\":\"f\",\"to\":\"g\"}]}";
 
-static struct graph *graph;
-static struct token_pool pool;
-
 static int64_t at_five(void *context)
 {
     (void)context;
@@ -30,92 +29,8 @@ static int64_t at_five(void *context)
 
 static int setup(void **state)
 {
-    struct arena arena;
-    struct findings findings;
     (void)state;
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
-    return graph ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    token_pool_free(&pool);
-    graph_release(graph);
-    return 0;
-}
-
-struct given {
-    const char *node, *wanted;
-    const char *values[4]; /* NULL behind the last */
-    char state;
-};
-
-static struct token *make(const struct given *given)
-{
-    redisReply replies[4];
-    redisReply *values[4];
-    char live[32];
-    (void)snprintf(live, sizeof(live), "%s||1|0|0|%c", given->node, given->state);
-    struct claim claim = {.entry_id = SLICE("5-0"),
-                          .run = SLICE("r1"),
-                          .number = SLICE("7"),
-                          .live = slice_str(live),
-                          .incarnation = SLICE("1"),
-                          .digest = SLICE("d"),
-                          .wanted = slice_str(given->wanted),
-                          .values = values,
-                          .node = slice_of(live, 1),
-                          .scope = slice_of(live + 2, 0),
-                          .attempt = 1,
-                          .state = given->state};
-    for (uint32_t i = 0; i < 4 && given->values[i]; i++) {
-        replies[i] = (redisReply){.type = REDIS_REPLY_STRING,
-                                  .str = (char *)(uintptr_t)given->values[i],
-                                  .len = strlen(given->values[i])};
-        values[i] = &replies[i];
-        claim.value_count++;
-    }
-    struct token *token = token_new(&pool, &claim);
-    if (token) {
-        graph_retain(graph);
-        token->graph = graph;
-    }
-    return token;
-}
-
-static int execute_given(const struct given *given, size_t max_value, struct token **token)
-{
-    static const struct slice queues[] = {SLICE("default")};
-    struct buf scratch;
-    struct arena arena;
-    *token = make(given);
-    if (!*token)
-        return -1;
-    buf_init(&scratch, 0);
-    arena_init(&arena, 0);
-    const struct execution execution = {.queues = {queues, 1},
-                                        .consumer = SLICE("w"),
-                                        .max_value_bytes = max_value,
-                                        .scratch = &scratch,
-                                        .arena = &arena,
-                                        .now_us = at_five};
-    const int rc = execute_token(&execution, *token);
-    buf_free(&scratch);
-    arena_free(&arena);
-    return rc;
-}
-
-static struct token *run(const struct given *given)
-{
-    struct token *token;
-    assert_int_equal(execute_given(given, 10000, &token), 0);
-    return token;
+    return token_case_open(source, at_five);
 }
 
 #define RUN "{\"id\":\"r1\",\"workflow\":\"w\",\"version\":3}"
@@ -129,7 +44,8 @@ static struct token *run(const struct given *given)
 static void a_token_becomes_a_task(void **state)
 {
     (void)state;
-    struct token *token = run(&(struct given){"1", "0;rn", {"c|1|10|20|{\"x\":7}", RUN}, 'q'});
+    struct token *token =
+        run(&(struct given){"1", "0;rn", {"c|1|10|20|{\"x\":7}", RUN}, .state = 'q'});
     assert_int_equal(token->result.kind, LEDGER_WAIT);
     assert_text(token->result.identity, "1||1|0|0|q");
     assert_int_equal(token->result.op_count, 1);
@@ -151,7 +67,7 @@ static void a_token_becomes_a_task(void **state)
 static struct token *comes_back(const char *result)
 {
     return run(&(struct given){
-        "0", "in;rn,p7,y7", {"{\"n\":1}", RUN, "d4000000,default,in;rn", result}, 'f'});
+        "0", "in;rn,p7,y7", {"{\"n\":1}", RUN, "d4000000,default,in;rn", result}, .state = 'f'});
 }
 
 static struct ledger_execution record_of(struct token *token)
@@ -230,7 +146,7 @@ static void what_is_too_large(void **state)
     struct token *token;
     (void)state;
     const struct given large = {
-        "1", "0;rn", {"c|1|10|20|{\"x\":\"12345678901234567890\"}", RUN}, 'q'};
+        "1", "0;rn", {"c|1|10|20|{\"x\":\"12345678901234567890\"}", RUN}, .state = 'q'};
     assert_int_equal(execute_given(&large, 20, &token), 0);
     assert_true(token->result.failed);
     token_free(&pool, token);
@@ -238,7 +154,7 @@ static void what_is_too_large(void **state)
         "0",
         "in;rn,p7,y7",
         {"1", RUN, "d4,default,in;rn", "c|1|r|1|2|{\"output\":12345678901}"},
-        'f'};
+        .state = 'f'};
     assert_int_equal(execute_given(&output, 10, &token), 0);
     assert_true(token->result.failed);
     token_free(&pool, token);
@@ -248,7 +164,7 @@ static void what_is_too_large(void **state)
 static bool is_posted(void)
 {
     struct token *token;
-    const struct given given = {"1", "0;rn", {"c|1|10|20|{\"x\":7}", RUN}, 'q'};
+    const struct given given = {"1", "0;rn", {"c|1|10|20|{\"x\":7}", RUN}, .state = 'q'};
     token_pool_free(&pool);
     const int rc = execute_given(&given, 10000, &token);
     const bool good = rc == 0 && token->result.kind == LEDGER_WAIT;
@@ -263,7 +179,7 @@ static bool is_taken_back(void)
         "0",
         "in;rn,p7,y7",
         {"1", RUN, "d4,default,in;rn", "f|1|r|1|2|{\"code\":\"mine\",\"message\":\"m\"}"},
-        'f'};
+        .state = 'f'};
     token_pool_free(&pool);
     const int rc = execute_given(&given, 10000, &token);
     bool good = rc == 0 && token->result.ops[0].kind == ROUTE_PARK;
