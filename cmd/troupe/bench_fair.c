@@ -2,9 +2,11 @@
  *
  *   chains  so many in flight at any time, more than the workers hold: one that ends is followed by the next.
  *           The share is the mean: in flight / runs a second.
+ *   singles the same with runs of one node.
  *   loops   a thousand iterations each, all begun at once. Served in turn, all take as long as the mean.
- *   short   single nodes, one at a time, while the loops run. The share is what two steps of a loop take:
- *           its start, its node.
+ *   short   single nodes, one at a time, while the loops run. Its share is one part of everything among
+ *           so many runs: as many times what a run of its kind takes when there are no others (singles)
+ *           as there are runs.
  *
  * Times are from the request to the word of the run's end, as a program would see them.
  */
@@ -33,7 +35,7 @@ struct kind {
 struct fair {
     struct bench bench;
     redisContext *events;
-    struct kind chains, loops, brief;
+    struct kind chains, singles, loops, brief;
 };
 
 struct verdict {
@@ -69,7 +71,7 @@ static int begin(struct fair *fair, struct kind *kind, struct err *err)
 /* The word of one end, or NULL when there is none within the time. */
 static int next_end(struct fair *fair, struct kind **kind, struct err *err)
 {
-    struct kind *const kinds[] = {&fair->chains, &fair->loops, &fair->brief};
+    struct kind *const kinds[] = {&fair->chains, &fair->singles, &fair->loops, &fair->brief};
     const int64_t until = clock_mono_us(&clock_system) + STUCK_MS * INT64_C(1000);
     redisReply *reply = NULL;
     for (*kind = NULL; !*kind; freeReplyObject(reply), reply = NULL) {
@@ -100,12 +102,13 @@ static int next_end(struct fair *fair, struct kind **kind, struct err *err)
     return 0;
 }
 
-static int run_chains(struct fair *fair, struct err *err)
+/* As many as are in flight, until there have been most. */
+static int run_many(struct fair *fair, struct kind *kind, struct err *err)
 {
-    struct kind *chains = &fair->chains, *ended;
-    while (chains->ended < chains->most) {
-        if (chains->begun < chains->most && chains->begun - chains->ended < IN_FLIGHT) {
-            if (begin(fair, chains, err) != 0)
+    struct kind *ended;
+    while (kind->ended < kind->most) {
+        if (kind->begun < kind->most && kind->begun - kind->ended < IN_FLIGHT) {
+            if (begin(fair, kind, err) != 0)
                 return -1;
         } else if (next_end(fair, &ended, err) != 0)
             return -1;
@@ -169,17 +172,20 @@ static bool write_verdict(struct buf *out, bool json, const char *name, const st
 static int show(struct fair *fair, struct cli *cli)
 {
     struct buf out;
-    struct kind *chains = &fair->chains, *loops = &fair->loops;
+    struct kind *chains = &fair->chains, *singles = &fair->singles, *loops = &fair->loops;
     buf_init(&out, 1 << 16);
     buf_str(&out, cli->json ? "{"
                             : "          runs  share ms      mean       p50       p99       max  "
                               "p99/sh  max/sh\n");
     /* While the first come and the last go, fewer are in flight. */
     const struct verdict of_chains = judge(chains, IN_FLIGHT, chains->most - IN_FLIGHT, 0);
+    const struct verdict of_singles = judge(singles, IN_FLIGHT, singles->most - IN_FLIGHT, 0);
     const struct verdict of_loops = judge(loops, 0, loops->most, 0);
-    const double turn = of_loops.mean / bench_shapes[SHAPE_LOOP].tokens;
-    const struct verdict of_brief = judge(&fair->brief, 0, fair->brief.ended, 2 * turn);
+    const double alone_ms = of_singles.mean / IN_FLIGHT; /* so often one ended */
+    const struct verdict of_brief =
+        judge(&fair->brief, 0, fair->brief.ended, (LOOPS + 1) * alone_ms);
     bool all = write_verdict(&out, cli->json, chains->name, &of_chains);
+    all = write_verdict(&out, cli->json, singles->name, &of_singles) && all;
     all = write_verdict(&out, cli->json, loops->name, &of_loops) && all;
     all = write_verdict(&out, cli->json, fair->brief.name, &of_brief) && all;
     buf_str(&out, cli->json ? "}" : "");
@@ -199,9 +205,11 @@ static int measure(struct fair *fair, struct err *err)
     if (!good)
         return err_set(err, ERR_UNREACHABLE, "cannot subscribe");
     return kind_make(fair, &fair->chains, "chains", 1, SHAPE_CHAIN, chains, err) != 0 ||
+                   kind_make(fair, &fair->singles, "singles", 4, SHAPE_SINGLE, chains, err) != 0 ||
                    kind_make(fair, &fair->loops, "loops", 2, SHAPE_LOOP, LOOPS, err) != 0 ||
                    kind_make(fair, &fair->brief, "short", 3, SHAPE_SINGLE, SHORT_MOST, err) != 0 ||
-                   run_chains(fair, err) != 0
+                   run_many(fair, &fair->chains, err) != 0 ||
+                   run_many(fair, &fair->singles, err) != 0
                ? -1
                : run_loops(fair, err);
 }
@@ -222,7 +230,7 @@ int bench_fair(struct cli *cli)
         status = result == 0 ? show(fair, cli) : cli_fail(cli, &err);
     if (fair->events)
         redisFree(fair->events);
-    struct kind *const kinds[] = {&fair->chains, &fair->loops, &fair->brief};
+    struct kind *const kinds[] = {&fair->chains, &fair->singles, &fair->loops, &fair->brief};
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         free(kinds[k]->begun_us);
         free(kinds[k]->ms);
