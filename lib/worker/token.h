@@ -89,7 +89,7 @@ struct token {
     uint32_t claimed_count;
 
     struct job *job;         /* its execution is under way; in the arena */
-    struct channel *channel; /* with a job: whose it is */
+    struct channel *channel; /* from its execution on: whose it is */
     uint64_t job_number;     /* of this worker; replies that come later know it by that */
     int64_t job_began_us, job_looked_us; /* monotonic; whether it is still wanted */
     int64_t job_told_us;                 /* the same; what it has to say */
