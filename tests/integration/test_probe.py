@@ -3,9 +3,13 @@ import json
 
 import pytest
 
+import callbacks
 from http_stub import Stub
 from lua_calls import TEXTS
 from processes import wait_until
+from remote import Remote
+from test_end_to_end import wait_for_status
+from test_tasks import begin as begin_remote
 from worker_fleet import netstrings
 
 ALLOW = ("--http-allow", "127.0.0.1")
@@ -313,3 +317,91 @@ def test_a_function_without_a_plugin_cannot_tell(fleet, shop):
     (only,) = buys(fleet.wait_for(run, "f"))
     assert only.error["code"] == "http" and only.error["outcome"] == "unknown"
     assert only.error["probe"]["code"] == "rejected" and "no plugin" in only.error["probe"]["message"]
+
+
+LOOK = """
+#include "troupe.h"
+#include <stdio.h>
+#include <string.h>
+static int look(struct troupe_task *task, void *context)
+{
+    char out[2000];
+    (void)context;
+    int len = snprintf(out, sizeof(out), "{\\"outcome\\":\\"done\\",\\"output\\":{\\"node\\":\\"%s\\",\\"asked\\":%s}}",
+                       troupe_task_node_id(task), troupe_task_input(task, NULL));
+    return troupe_task_output(task, out, (size_t)len);
+}
+static int work(struct troupe_task *task, void *context)
+{
+    (void)context;
+    return troupe_task_wait(task, 60000);
+}
+int troupe_plugin(const struct troupe_host *host)
+{
+    if (troupe_plugin_begin(host, "look") != 0 || troupe_host_function(host, "work", work, NULL) != 0)
+        return -1;
+    return troupe_host_function(host, "look", look, NULL);
+}
+"""
+
+
+def test_a_plugin_asks_what_became_of_a_plugin_s_work(fleet, shop, tmp_path):
+    source = tmp_path / "look.c"
+    source.write_text(LOOK)
+    plugin = callbacks.plugin(str(tmp_path), "look", str(source))
+    fleet.open().worker(*ALLOW, "--plugin", plugin)
+    definition = flow(shop, probe={"type": "function", "config": {"function_name": "look"}})
+    definition["nodes"][0] = {"id": "buy", "type": "function", "config": {"function_name": "work"}, "probe": "ask",
+                              "timeout_ms": 300}
+    run = begin(fleet, definition, {"sku": 1})
+    (only,) = buys(fleet.wait_for(run))
+    assert only.output == {"node": "ask", "asked": {
+        "input": {"sku": 1}, "idempotency_key": run + "/buy/", "attempt": 1, "node": "buy"}}
+    fleet.check([run])
+
+
+# --- remote workers ---
+
+ANSWERS = {"expression": "{'outcome': input.attempt == 2 ? 'not_done' : 'done', 'output': input}"}
+
+
+def tool(name, answers, **node):
+    return {"metadata": {"name": name}, "edges": [], "nodes": [
+        {"id": "t", "type": "tool", "config": {"name": "pay"}, "probe": "ask", **node},
+        {"id": "ask", "type": "transform", "config": answers}]}
+
+
+@pytest.fixture
+def payer(running_stack):
+    client = running_stack.redis_client()
+    running_stack.wait_until(lambda: client.exists("troupe:script:tasks"), what="the script")
+    return Remote(client, "tool:pay")
+
+
+def test_a_task_whose_time_is_over_is_asked_about(running_stack, payer):
+    run = begin_remote(running_stack, tool("probe-time", ANSWERS, timeout_ms=400, retry={"max_attempts": 3}), {"n": 1})
+    (first,), (second,) = payer.claim(), payer.claim()
+    assert (first.data["attempt"], second.data["attempt"]) == (1, 2), "not_done: it is a task once more"
+    assert first.data["idempotency_key"] == second.data["idempotency_key"]
+    shown = wait_for_status(running_stack, run, "completed", "failed")
+    assert shown["output"] == {"t": {"input": {"n": 1}, "attempt": 3, "node": "t",
+                                     "idempotency_key": first.data["idempotency_key"]}}
+    assert payer.poll() == []
+    told = [e["detail"] for e in running_stack.troupe("events", run, "-o", "json", status=0).json
+            if e["kind"] == "progress"]
+    # The first one may come behind what settles its token: nobody had said anything to this Redis before.
+    assert "probe 'ask' was asked: done" in told[-1]
+
+
+def test_a_task_that_three_workers_were_lost_with_is_asked_about(running_stack, payer):
+    payer.lease_ms = 1000
+    for answer, status in (("done", "completed"), ("not_done", "failed"), ("unknown", "failed")):
+        run = begin_remote(running_stack, tool("probe-lost-" + answer, {"template": {"outcome": answer, "output": 7}}))
+        assert [payer.claim()[0].fence for _ in range(3)] == ["1", "2", "3"]
+        shown = wait_for_status(running_stack, run, "completed", "failed")
+        assert shown["status"] == status
+        if status == "completed":
+            assert shown["output"] == {"t": 7}
+        else:
+            assert shown["error"]["code"] == "worker_lost"
+            assert shown["error"].get("outcome") == ("unknown" if answer == "unknown" else None)
