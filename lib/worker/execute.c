@@ -245,7 +245,7 @@ static int execute_node(struct run *run)
                              .arena = run->arena,
                              .run_id = token->run,
                              .scope = token->scope,
-                             .taken_over = token->generation > 0,
+                             .taken_over = token_had_holders(token),
                              .host = run->by->host,
                              .attempt = token->attempt,
                              .started_us = run->started_us,

@@ -29,7 +29,7 @@ static const char unknown_text[] = " (outcome unknown: it may have had its effec
 
 bool probe_is_due(const struct run *run)
 {
-    return run->node->probe && !run->resumed && (run->doubted || run->token->generation > 0);
+    return run->node->probe && !run->resumed && (run->doubted || token_had_holders(run->token));
 }
 
 bool probe_is_due_at_the_end(const struct run *run)

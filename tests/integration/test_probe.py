@@ -209,6 +209,21 @@ def test_a_killed_worker_s_call_is_probed_by_the_next_one(fleet, shop):
     fleet.check([run])
 
 
+def test_a_worker_of_the_same_name_asks_about_what_it_had_before(fleet, shop):
+    """Its tokens are its own again, of the same generation: nobody took them over."""
+    shop.answers = [DONE]
+    first = fleet.open().worker(*ALLOW, "--name", "same", lease_ms=30000)
+    fleet.publish(flow(shop, url=shop.url("/hold")))
+    run = fleet.request("shop", {"sku": 1})
+    wait_until(lambda: shop.seen("/hold"), 10, "the call")
+    first.kill()
+    fleet.worker(*ALLOW, "--name", "same", lease_ms=30000)
+    (only,) = buys(fleet.wait_for(run))
+    assert only.output == {"order": "found"} and only.worker == "same"
+    assert len(shop.seen("/hold")) == 1
+    fleet.check([run])
+
+
 def test_a_worker_that_dies_while_it_asks_is_followed_by_one_that_asks(fleet, shop):
     answers = [NOT_DONE, DONE]
     shop.routes["/hold"] = lambda r: answers.pop()
