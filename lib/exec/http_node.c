@@ -223,7 +223,10 @@ static int read_method(struct reading *reading)
     if (reading->task->node->pages && !is_any_of(request->method, listing))
         return err_set(&reading->err, ERR_INVALID, "pages are read by GET, not by %.*s",
                        SLICE_ARG(utf8_cut(request->method, 40)));
-    request->may_resend = true; /* they all have an Idempotency-Key */
+    /* They all have an Idempotency-Key; but who is probed may be sent to somebody who does not know it:
+     * never twice without asking. */
+    request->fresh = reading->task->node->probe && !reading->node->repeatable;
+    request->may_resend = !request->fresh;
     return 0;
 }
 

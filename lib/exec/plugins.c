@@ -196,7 +196,9 @@ static void cancel(struct exec_task *task)
     task->job = NULL;
     task_cancel(asked);
     asked->owner = NULL; /* read by this thread only */
-    if (pool_withdraw(task->host->plugins->pool, asked))
+    const bool begun = !pool_withdraw(task->host->plugins->pool, asked);
+    task->verdict.unknown = begun || task->taken_over;
+    if (!begun)
         task_free(asked);
 }
 

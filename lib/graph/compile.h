@@ -4,7 +4,7 @@
  *
  *   definition  fields, kinds, names of fields        (fields.def)
  *   nodes       ids, types, what each type needs
- *   edges       references; merged edges, routes, predecessors, slots
+ *   edges       references; merged edges, routes, predecessors, slots; probes (asking)
  *   cycle       closing edges, topological order
  *   loops       bodies, nesting, their rules
  *   each        regions behind each joins
@@ -37,6 +37,8 @@ struct node_draft {
     struct json_ref http, exec; /* the whole config */
     struct json_ref config;     /* of a node that a remote worker executes */
     struct json_ref join, branch, on_error, when, retry, timeout; /* as far as they are right */
+    struct json_ref probe;
+    uint32_t probe_of;    /* a probe: whose, an index */
     struct json_ref loop; /* the object that has the loop's fields: `loop`, or config */
     bool type_known;
 };
@@ -86,6 +88,7 @@ struct compiler {
     struct reach *reach;   /* made when first needed; settled too */
     struct reach *settled;
 
+    uint32_t probe_count;            /* nodes that stand beside the graph */
     bool recorded;                   /* it was accepted once: graph_load */
     struct node_shapes *node_shapes; /* shapes.c; NULL: nothing is known */
     const struct shape *context_shape;
@@ -161,6 +164,8 @@ MUSTCHECK int edge_resolve(struct compiler *c, struct json_ref ref, const struct
 /* Counts, then appends, the edges that fields of nodes imply (implied.c). */
 uint32_t implied_count(const struct compiler *c);
 MUSTCHECK int implied_edges(struct compiler *c);
+/* Probes, and whose (asking.c). */
+MUSTCHECK int asking_pass(struct compiler *c);
 /* What the fields say of joins, routing and errors, once predecessors are known. */
 MUSTCHECK int behaviour_pass(struct compiler *c);
 MUSTCHECK int cycle_pass(struct compiler *c);
@@ -191,6 +196,7 @@ enum site_input {
     INPUT_CHECKED, /* the node's, behind its input_schema */
     INPUT_GIVEN,   /* before that: in `when` */
     INPUT_NATURAL, /* what it would be without config.input: in there */
+    INPUT_ASKED,   /* of a probe: what it is asked about its node */
 };
 
 struct scope {

@@ -314,7 +314,8 @@ static int read_function(struct compiler *c, const struct path *path, struct nod
     for (enum graph_function i = 0; i < FUNCTION_NONE; i++)
         suggest_offer(&suggest, slice_str(function_name(i)));
     report_warning(c, ref, &place,
-                   "no built-in function is called '%.*s'%s: a remote worker has to serve it",
+                   "no built-in function is called '%.*s'%s: a remote worker or a plugin has to "
+                   "serve it",
                    SLICE_ARG(shown(name)), hint_of(&suggest).text);
     return 0;
 }

@@ -217,7 +217,7 @@ int edges_pass(struct compiler *c)
 {
     uint32_t *starts, *order;
     if (read_edges(c) != 0 || by_source(c, &starts, &order) != 0 || merge(c, starts, order) != 0 ||
-        predecessors(c) != 0)
+        predecessors(c) != 0 || asking_pass(c) != 0)
         return -1;
     return entries(c) != 0 ? -1 : behaviour_pass(c);
 }

@@ -307,6 +307,9 @@ struct graph_node {
     struct graph_retry retry;
     int64_t timeout_ms; /* of an attempt; 0: none */
 
+    const struct graph_node *probe; /* finds out what became of an attempt; or NULL */
+    bool is_probe;                  /* is one: neither entry nor terminal, no token names it */
+
     const struct binding *input; /* config.input, or NULL */
 
     enum graph_function function;        /* FUNCTION */
@@ -481,7 +484,7 @@ static inline bool graph_makes_output(const struct graph *graph)
 void graph_write_dot(const struct graph *graph, struct buf *out);
 /* A Mermaid flowchart. */
 void graph_write_mermaid(const struct graph *graph, struct buf *out);
-/* {"name", "digest", "nodes": [{id, type, entry, terminal, join}], "edges": [{from, to, conditions}]} */
+/* {"name", "digest", "nodes": [{id, type, entry, terminal, join, probe?}], "edges": [{from, to, conditions}]} */
 void graph_write_json(const struct graph *graph, struct buf *out);
 
 /* --- the language --- */

@@ -56,6 +56,12 @@ int scope_node(struct scope *scope, struct slice name, const char *sigil, struct
                SLICE_ARG(shown(name)), SLICE_ARG(shown(name)), hint.text, plain);
         return 0;
     }
+    if (c->graph->nodes[found].is_probe) {
+        report(c, FINDING_ERROR, position, path,
+               "%s%.*s: '%.*s' is a probe: what it answers becomes its node's output", sigil,
+               SLICE_ARG(shown(name)), SLICE_ARG(shown(name)));
+        return 0;
+    }
     const uint32_t common = scope->site == SITE_OUTPUT || scope->node == NO_NODE
                                 ? GRAPH_NO_LOOP
                                 : loops_common(c->graph, found, scope->node);
@@ -148,8 +154,11 @@ static int http_pages(struct scope *scope, struct json_ref pages, struct graph_n
     const struct path place = path_key(config, SLICE("pages"));
     const struct path items = path_key(&place, SLICE("items"));
     const struct path next = path_key(&place, SLICE("next"));
-    struct scope page = {
-        .c = scope->c, .site = SITE_CONDITION, .node = scope->node, .of_page = true};
+    struct scope page = {.c = scope->c,
+                         .site = SITE_CONDITION,
+                         .input = scope->input,
+                         .node = scope->node,
+                         .of_page = true};
     struct graph_http_pages *made = arena_zalloc(scope->c->arena, sizeof(*made));
     struct json_ref of_items = json_member(pages, SLICE("items"));
     struct json_ref of_next = json_member(pages, SLICE("next"));
@@ -229,16 +238,19 @@ static int config_names(struct scope *scope, const struct node_draft *draft,
     struct path config = path_key(place, SLICE("config"));
     struct path input = path_key(&config, SLICE("input"));
     const bool filter = node->type == NODE_FILTER, aggregate = node->type == NODE_AGGREGATE;
+    const bool asked = scope->input == INPUT_ASKED;
     struct path expression =
         path_key(&config, filter ? SLICE("filter_expression") : SLICE("expression"));
     struct path items = path_key(&config, SLICE("items"));
     struct path template = path_key(&config, SLICE("template"));
     struct path jq = path_key(&config, SLICE("jq"));
-    scope->input = INPUT_NATURAL;
+    if (!asked)
+        scope->input = INPUT_NATURAL;
     if (json_present(draft->input) &&
         binding_compile(scope, draft->input, &input, &node->input) != 0)
         return -1;
-    scope->input = INPUT_CHECKED;
+    if (!asked)
+        scope->input = INPUT_CHECKED;
     if (json_present(draft->config) &&
         binding_compile_members(scope, draft->config,
                                 node->type == NODE_FUNCTION ? remote_function_takes
@@ -374,6 +386,22 @@ static int rule_names(struct scope *scope, const struct node_draft *draft, struc
     return 0;
 }
 
+/* A probe sees what its node sees: its names are among the node's. */
+static int probe_names(struct scope *config, struct graph_node *node)
+{
+    struct compiler *c = config->c;
+    struct path list = path_key(NULL, SLICE("nodes"));
+    if (!node->probe)
+        return 0;
+    const uint32_t probe = node->probe->index;
+    struct path place = path_index(&list, probe);
+    config->input = INPUT_ASKED;
+    if (config_names(config, &c->nodes[probe], &c->graph_nodes[probe], &place) != 0)
+        return -1;
+    config->names_run |= node->probe->remote.ptr != NULL;
+    return 0;
+}
+
 static int node_names(struct compiler *c, uint32_t index)
 {
     struct graph_node *node = &c->graph_nodes[index];
@@ -385,6 +413,7 @@ static int node_names(struct compiler *c, uint32_t index)
     begin_names(c, node);
     if (compile_condition(&config, c->nodes[index].when, &when, &node->when) != 0 ||
         config_names(&config, &c->nodes[index], node, &place) != 0 ||
+        probe_names(&config, node) != 0 ||
         rule_names(&conditions, &c->nodes[index], node, &place) != 0)
         return -1;
     const size_t first = (size_t)(node->routes - c->graph_routes);
@@ -451,7 +480,7 @@ int names_pass(struct compiler *c)
     if (!c->named_stamp || !c->named || !c->previous_stamp || !c->previous)
         return -1;
     for (uint32_t n = 0; n < count; n++)
-        if (node_names(c, n) != 0)
+        if (!c->graph->nodes[n].is_probe && node_names(c, n) != 0)
             return -1;
     return stray_conditions(c) != 0 || output_names(c) != 0 ? -1 : loops_end(c);
 }

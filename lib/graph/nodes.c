@@ -249,6 +249,7 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     draft->when = FIELD_VALUE(&fields.node, NODE, WHEN);
     draft->retry = FIELD_VALUE(&fields.node, NODE, RETRY);
     draft->timeout = FIELD_VALUE(&fields.node, NODE, TIMEOUT_MS);
+    draft->probe = FIELD_VALUE(&fields.node, NODE, PROBE);
     read_loop(c, draft, &fields, path);
     node->type = fields.type;
     node->routing = fields.type == NODE_CONDITIONAL ? ROUTING_EXCLUSIVE : ROUTING_EACH;

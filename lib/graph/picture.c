@@ -121,6 +121,15 @@ static void dot_back(const struct graph *graph, const struct graph_loop *loop, s
     buf_str(out, "\"];\n");
 }
 
+static void dot_probe(const struct graph_node *node, struct buf *out)
+{
+    buf_str(out, "  \"");
+    dot_text(out, node->id);
+    buf_str(out, "\" -> \"");
+    dot_text(out, node->probe->id);
+    buf_str(out, "\" [style=dotted, arrowhead=none, label=\"probe\"];\n");
+}
+
 void graph_write_dot(const struct graph *graph, struct buf *out)
 {
     buf_str(out, "digraph \"");
@@ -133,6 +142,9 @@ void graph_write_dot(const struct graph *graph, struct buf *out)
             dot_edge(graph, &graph->nodes[n], e, out);
     for (uint32_t i = 0; i < graph->loop_count; i++)
         dot_back(graph, &graph->loops[i], out);
+    for (uint32_t n = 0; n < graph->node_count; n++)
+        if (graph->nodes[n].probe)
+            dot_probe(&graph->nodes[n], out);
     buf_str(out, "}\n");
 }
 
@@ -188,6 +200,9 @@ void graph_write_mermaid(const struct graph *graph, struct buf *out)
             mermaid_edge(&graph->nodes[n], e, out);
     for (uint32_t i = 0; i < graph->loop_count; i++)
         buf_printf(out, "  n%u -. again .-> n%u\n", graph->loops[i].node, graph->loops[i].head);
+    for (uint32_t n = 0; n < graph->node_count; n++)
+        if (graph->nodes[n].probe)
+            buf_printf(out, "  n%u -. probe .- n%u\n", n, graph->nodes[n].probe->index);
 }
 
 /* --- json --- */
@@ -219,6 +234,10 @@ static void json_node_line(const struct graph_node *node, struct buf *out)
         out, ",\"type\":\"%s\",\"entry\":%s,\"terminal\":%s,\"join\":", node_type_name(node->type),
         node->entry ? "true" : "false", node->terminal ? "true" : "false");
     json_join(node, out);
+    if (node->probe) {
+        buf_str(out, ",\"probe\":");
+        json_write_string(out, node->probe->id);
+    }
     buf_char(out, '}');
 }
 

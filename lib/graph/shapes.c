@@ -119,7 +119,7 @@ const struct shape *shapes_input(const struct scope *scope)
     struct compiler *c = scope->c;
     if (scope->site == SITE_OUTPUT)
         return c->context_shape;
-    if (!c->node_shapes || scope->node == NO_NODE)
+    if (!c->node_shapes || scope->node == NO_NODE || scope->input == INPUT_ASKED)
         return NULL;
     const struct node_shapes *shapes = &c->node_shapes[scope->node];
     /* With on_error continue, what is not as it should be is routed by conditions all the same. */

@@ -96,7 +96,7 @@ static int node_warnings(struct compiler *c, uint32_t index, uint32_t *plain)
     struct path list = path_key(NULL, SLICE("nodes"));
     struct path place = path_index(&list, index);
     bool always = false, has_default = node->terminal;
-    if (node->entry && node->terminal && c->graph->node_count > 1)
+    if (node->entry && node->terminal && c->graph->node_count > c->probe_count + 1)
         report_warning(c, c->nodes[index].ref, &place, "isolated: no edge leads to or from '%.*s'",
                        SLICE_ARG(shown(node->id)));
     if (node->routing == ROUTING_EACH || node->routing == ROUTING_EXCLUSIVE)

@@ -63,7 +63,7 @@ struct http_call {
     uint32_t max_redirects;
     uint32_t sends;       /* of this hop */
     curl_socket_t socket; /* the last one it opened, or -1: libcurl's, only to look at */
-    bool may_resend;
+    bool may_resend, fresh;
     bool hop_answered; /* a final status line and its headers are there */
     bool interim;      /* the header block being read is a 1xx */
     bool headers_done; /* what follows are trailers */

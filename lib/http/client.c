@@ -191,6 +191,7 @@ static void take_limits(struct http_call *call, const struct http_request *reque
                           : request->max_redirects == 0 ? settings->max_redirects
                                                         : 0;
     call->may_resend = request->may_resend;
+    call->fresh = request->fresh;
     buf_init(&call->result.body, call->max_body_bytes);
 }
 

@@ -87,6 +87,7 @@ struct http_request {
     size_t max_body_bytes;
     int32_t max_redirects;      /* negative: none, and a 3xx is the answer */
     bool may_resend;            /* idempotent by method or by key: see above */
+    bool fresh;                 /* on a connection of its own: none that may be dead already */
     const struct http_tls *tls; /* NULL: the client's */
 };
 

@@ -225,6 +225,7 @@ static bool set_network(struct http_call *call)
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms + 1000);
     SET(CURLOPT_BUFFERSIZE, 16384L);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+    SET(CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
     SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl knows */
     SET(CURLOPT_USERAGENT, settings->user_agent);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

@@ -192,7 +192,7 @@ static void on_reclaimed(void *context, const redisReply *reply)
     if (lapsed)
         lapsed->emptied = claims.count == 0;
     worker->stats.reclaimed += claims.count;
-    channel_take_claims(channel, &claims);
+    channel_take_claims(channel, &claims, false);
 }
 
 static void on_tidied(void *context, const redisReply *reply)

@@ -218,7 +218,7 @@ static bool is_held(struct channel *channel, const struct claim *claim)
     return false;
 }
 
-void channel_take_claims(struct channel *channel, const struct claims *claims)
+void channel_take_claims(struct channel *channel, const struct claims *claims, bool told)
 {
     bool no_memory = false;
     for (uint32_t i = 0; i < claims->count; i++) {
@@ -232,8 +232,10 @@ void channel_take_claims(struct channel *channel, const struct claims *claims)
         if (is_held(channel, &claim))
             continue;
         struct token *token = token_new(&channel->worker->pool, &claim);
-        if (token)
+        if (token) {
+            token->told = told;
             hold_token(channel, token);
+        }
         no_memory = no_memory || !token;
     }
     if (no_memory) {
@@ -325,7 +327,7 @@ static void take_page(struct channel *channel, const redisReply *reply)
         log_write(LOG_DEBUG, "partition open", LOG_I("partition", channel->partition),
                   LOG_S("session", channel->session), LOG_I("held", channel_held(channel)));
     }
-    channel_take_claims(channel, &page.claims);
+    channel_take_claims(channel, &page.claims, true);
     if (page.next.len == 0 && channel->state == CHANNEL_OPEN)
         running_end_doubted(channel);
 }

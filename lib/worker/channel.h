@@ -118,8 +118,8 @@ void channel_greet(struct channel *channel, const char *why);
 void channel_close(struct channel *channel, const char *why);
 /* The bell brought an entry. */
 void channel_adopt(struct channel *channel, uint32_t queue, struct slice entry_id);
-/* Takes claims of a reply: held by us from now on. */
-void channel_take_claims(struct channel *channel, const struct claims *claims);
+/* Takes claims of a reply: held by us from now on. told: of a hello, which tells again what was claimed before. */
+void channel_take_claims(struct channel *channel, const struct claims *claims, bool told);
 /* Moves tokens whose graph has come to where they are executed. */
 void channel_look_for_graphs(struct channel *channel);
 /* What every refusal of a call but settle means; `call` is its name, for the log. */

@@ -51,6 +51,15 @@ static int64_t now_or_end(const struct run *run, const struct ledger_execution *
     return run->result.worker.len > 0 ? run->by->now_us(run->by->context) : record->ended_us;
 }
 
+void run_write_failure(const struct run *run, struct buf *out)
+{
+    const bool unknown = run->verdict.unknown || run->doubted;
+    const struct graph_node *node = run->node;
+    const struct graph_node *asked = node && run->probe_failure ? node->probe : NULL;
+    failure_write_json(out, &run->failure, node ? node->id : SLICE_NONE, run->token->attempt,
+                       unknown, asked ? run->probe_failure : NULL, asked ? asked->id : SLICE_NONE);
+}
+
 int run_fail(struct run *run)
 {
     static const struct route_op fails = {.kind = ROUTE_FAIL};
@@ -59,8 +68,7 @@ int run_fail(struct run *run)
     struct ledger_execution record = run_record(run);
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
-    failure_write_json(scratch, &run->failure, run->node ? run->node->id : SLICE_NONE,
-                       token->attempt, run->verdict.unknown);
+    run_write_failure(run, scratch);
     record.failed = true;
     record.error = run_keep_scratch(run);
     if (!record.error.ptr)
@@ -179,19 +187,20 @@ int run_retry(struct run *run)
     struct token *token = run->token;
     struct buf *scratch = run->by->scratch;
     struct ledger_execution record = run_record(run);
+    const bool doubted = run->node->probe && (run->doubted || run->verdict.unknown);
     int64_t pause_ms = retry_pause_ms(&run->node->retry, token->attempt);
     if (pause_ms < run->verdict.retry_after_ms)
         pause_ms = run->verdict.retry_after_ms;
     scratch->cap_bytes = RECORD_EXTRA_BYTES + token->scope.len;
     buf_reset(scratch);
-    failure_write_json(scratch, &run->failure, run->node->id, token->attempt, run->verdict.unknown);
+    run_write_failure(run, scratch);
     record.failed = true;
     record.error = run_keep_scratch(run);
     if (!record.error.ptr)
         return -1;
     return park(run, &record, LEDGER_EXECUTION,
                 pause_ms > 0 ? (now_or_end(run, &record) + 999) / 1000 + pause_ms : 0,
-                token->attempt + 1, SLICE(""));
+                token->attempt + 1, doubted ? SLICE("u") : SLICE(""));
 }
 
 /* Nobody reads the output of a terminal node but an output mapping that names it: the record has it

@@ -5,6 +5,7 @@
 #include "exec/plugins.h"
 #include "protocol/ledger.h"
 #include "protocol/wanted.h"
+#include "worker/probe.h"
 #include "worker/run.h"
 #include "worker/stretch.h"
 #include <inttypes.h>
@@ -57,7 +58,11 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
     case WANTED_RESULT:
         run->came_back = text;
         return 0;
-    case WANTED_PARKED: /* d<started_us>,… */
+    case WANTED_PARKED: /* d<started_us>,… or u,… */
+        if (text.len > 0 && text.ptr[0] == 'u') {
+            run->doubted = true;
+            return 0;
+        }
         run->resumed = text.len > 1;
         run->started_us = 0;
         for (size_t i = 1; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
@@ -210,13 +215,26 @@ void run_limit_jq(struct run *run, int64_t now_us)
         clock_mono_us(&clock_system) + run->started_us + run->node->timeout_ms * 1000 - now_us;
 }
 
-/* NULL: none. Of a node with a queue of its own, those decide who serve it. */
-static const struct handler *execute_plugin(const struct execution *execution,
-                                            const struct graph_node *node)
+/* Of a node with a queue of its own, those decide who serve it. */
+const struct handler *execute_plugin(const struct execution *execution,
+                                     const struct graph_node *node)
 {
     return execution->host && execution->host->plugins
                ? plugins_find(execution->host->plugins, node)
                : NULL;
+}
+
+int run_attempt(struct run *run, struct exec_task *task)
+{
+    if (run->node->remote.ptr) {
+        task->plugin = execute_plugin(run->by, run->node);
+        if (!task->plugin)
+            return run_post(run);
+        return run_ask(run, &task->asked) == 0 ? job_start(run, task) : -1;
+    }
+    if (exec_is_async(run->node))
+        return job_start(run, task);
+    return exec_run(task) == 0 ? run_executed(run, task) : run_failed(run, task);
 }
 
 static int execute_node(struct run *run)
@@ -227,7 +245,7 @@ static int execute_node(struct run *run)
                              .arena = run->arena,
                              .run_id = token->run,
                              .scope = token->scope,
-                             .taken_over = token->generation > 0,
+                             .taken_over = token_had_holders(token),
                              .host = run->by->host,
                              .attempt = token->attempt,
                              .started_us = run->started_us,
@@ -260,17 +278,9 @@ static int execute_node(struct run *run)
     if (!run->resumed &&
         check_schema(run, run->node->input_schema, &run->values.input, "input") != 0)
         return -1;
-    if (run->node->remote.ptr && !run->resumed) {
-        task.plugin = execute_plugin(run->by, run->node);
-        if (!task.plugin)
-            return run_post(run);
-        return run_ask(run, &task.asked) == 0 ? job_start(run, &task) : -1;
-    }
-    if (run->node->remote.ptr)
+    if (run->node->remote.ptr && run->resumed)
         return run_take_back(run, &task.passed) == 0 ? run_executed(run, &task) : -1;
-    if (exec_is_async(run->node))
-        return job_start(run, &task);
-    return exec_run(&task) == 0 ? run_executed(run, &task) : run_failed(run, &task);
+    return probe_is_due(run) ? probe_ask(run, &task) : run_attempt(run, &task);
 }
 
 int run_failed(struct run *run, const struct exec_task *task)
@@ -310,8 +320,7 @@ static struct slice error_output(struct run *run, struct slice *error)
     scratch->cap_bytes = RECORD_EXTRA_BYTES;
     buf_reset(scratch);
     buf_str(scratch, lead);
-    failure_write_json(scratch, &run->failure, run->node->id, run->token->attempt,
-                       run->verdict.unknown);
+    run_write_failure(run, scratch);
     buf_char(scratch, '}');
     struct slice output = run_keep_scratch(run);
     if (output.ptr)
@@ -324,6 +333,8 @@ int run_handle_failure(struct run *run)
 {
     struct slice error;
     if (!run->routing && run_may_retry(run) && run_retry(run) == 0)
+        return 0;
+    if (probe_is_due_at_the_end(run) && probe_ask(run, NULL) == 0)
         return 0;
     if (!run->node || run->node->on_error == ON_ERROR_FAIL ||
         (run->routing && run->node->on_error != ON_ERROR_GOTO))
@@ -477,7 +488,8 @@ bool execute_by_plugin(const struct execution *execution, const struct token *to
     if (is_hidden(token) || is_continuation(token) || !token->graph)
         return false;
     const struct graph_node *node = node_of(token);
-    return node && execute_plugin(execution, node);
+    return node && (execute_plugin(execution, node) ||
+                    (node->probe && execute_plugin(execution, node->probe)));
 }
 
 int execute_token(const struct execution *execution, struct token *token)

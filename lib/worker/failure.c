@@ -31,7 +31,8 @@ static void write_text(struct buf *out, struct slice text)
 }
 
 void failure_write_json(struct buf *out, const struct graph_failure *failure, struct slice node,
-                        uint32_t attempt, bool unknown)
+                        uint32_t attempt, bool unknown, const struct graph_failure *asked,
+                        struct slice probe)
 {
     buf_str(out, "{\"code\":");
     write_text(out, slice_str(failure->code));
@@ -46,5 +47,14 @@ void failure_write_json(struct buf *out, const struct graph_failure *failure, st
     buf_uint(out, attempt);
     if (unknown)
         buf_str(out, ",\"outcome\":\"unknown\"");
+    if (asked) {
+        buf_str(out, ",\"probe\":{\"node\":");
+        json_write_string(out, probe);
+        buf_str(out, ",\"code\":");
+        write_text(out, slice_str(asked->code));
+        buf_str(out, ",\"message\":");
+        write_text(out, slice_str(asked->message));
+        buf_char(out, '}');
+    }
     buf_char(out, '}');
 }

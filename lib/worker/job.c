@@ -1,6 +1,7 @@
 /* job: an execution that takes its time, from its begin to its result. */
 #include "base/attr.h"
 #include "exec/plugins.h"
+#include "worker/probe.h"
 #include "worker/run.h"
 #include <inttypes.h>
 
@@ -35,7 +36,10 @@ int job_start(struct run *run, const struct exec_task *task)
     job->task.jq = &job->run.jq;
     job->task.done = on_done;
     job->task.words = on_words;
-    if (exec_run(&job->task) != 0)
+    const bool failed = exec_run(&job->task) != 0;
+    if ((failed || !job->task.job) && run->probing)
+        return probe_finish(run, &job->task);
+    if (failed)
         return run_failed(run, &job->task);
     if (!job->task.job)
         return run_executed(run, &job->task);
@@ -66,6 +70,10 @@ int job_finish(const struct execution *execution, struct token *token)
     struct exec_task *task = &token->job->task;
     struct run *run = resume(execution, token);
     int rc = 0;
+    if (run->probing) {
+        rc = probe_finish(run, task);
+        return rc == 0 ? 0 : run_handle_failure(run);
+    }
     if (task->said.kind)
         rc = run_take_said(run, &task->said, &task->passed);
     else if (task->failure.code[0])
@@ -79,7 +87,7 @@ static void end(struct job *job)
 {
     if (job->task.job)
         job->task.cancel(&job->task);
-    job->run.verdict.unknown = job->task.verdict.unknown;
+    job->run.verdict.unknown = job->run.probing || job->task.verdict.unknown;
 }
 
 void execute_cancel(struct token *token)
@@ -94,6 +102,8 @@ int execute_time_out(const struct execution *execution, struct token *token)
 {
     end(token->job);
     struct run *run = resume(execution, token);
+    if (run->probing)
+        return probe_time_out(run) == 0 ? 0 : run_handle_failure(run);
     (void)failure_fill(&run->failure, "timeout", "node '%.*s' took longer than %" PRId64 " ms%s",
                        SLICE_ARG(run->node->id), run->node->timeout_ms,
                        run->verdict.unknown ? " (outcome unknown: it may have had its effect)"
@@ -119,6 +129,10 @@ int64_t execute_deadline_us(const struct token *token)
 {
     const struct run *run = &token->job->run;
     const int64_t overdue_ms = token->job->task.overdue_ms;
+    if (run->probing) {
+        const int64_t deadline_us = probe_deadline_us(run);
+        return deadline_us < INT64_MAX ? deadline_us + overdue_ms * 1000 : INT64_MAX;
+    }
     return run->node->timeout_ms > 0 ? run->started_us + (run->node->timeout_ms + overdue_ms) * 1000
                                      : INT64_MAX;
 }

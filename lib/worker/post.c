@@ -23,7 +23,7 @@ static void write_string(struct buf *out, const char *name, struct slice text)
 }
 
 /* The same for every attempt and every claim. */
-static void write_key(struct buf *out, const struct run *run, struct slice scope)
+void run_write_task_key(const struct run *run, struct buf *out)
 {
     struct buf key;
     buf_init(&key, 0);
@@ -31,9 +31,9 @@ static void write_key(struct buf *out, const struct run *run, struct slice scope
     buf_char(&key, '/');
     buf_slice_append(&key, run->node->id);
     buf_char(&key, '/');
-    buf_slice_append(&key, scope);
+    graph_scope_show(run->token->graph, run->token->scope, &key);
     if (buf_ok(&key))
-        write_string(out, "idempotency_key", buf_slice(&key));
+        json_write_string(out, buf_slice(&key));
     else
         out->failed = true;
     buf_free(&key);
@@ -47,8 +47,9 @@ static void write_scope(struct buf *out, const struct run *run)
     if (!buf_ok(&scope))
         out->failed = true;
     write_string(out, "scope", buf_ok(&scope) ? buf_slice(&scope) : SLICE(""));
-    write_key(out, run, buf_ok(&scope) ? buf_slice(&scope) : SLICE(""));
     buf_free(&scope);
+    buf_str(out, ",\"idempotency_key\":");
+    run_write_task_key(run, out);
 }
 
 static int write_task(struct run *run, struct buf *out, struct json_ref of)
@@ -211,11 +212,16 @@ int run_take_back(struct run *run, struct slice *output)
         return failure_fill(&run->failure, "internal", "what came of its task is not there");
     switch (run->result.kind) {
     case 't':
-        return failure_fill(&run->failure, "timeout", "node '%.*s' took longer than %" PRId64 " ms",
+        run->verdict.unknown = true; /* somebody may have begun it, and still be at it */
+        return failure_fill(&run->failure, "timeout",
+                            "node '%.*s' took longer than %" PRId64
+                            " ms (outcome unknown: it may have had its effect)",
                             SLICE_ARG(run->node->id), run->node->timeout_ms);
     case 'l':
+        run->verdict.unknown = true;
         return failure_fill(&run->failure, "worker_lost",
-                            "three remote workers in turn were lost while they had it");
+                            "three remote workers in turn were lost while they had it (outcome "
+                            "unknown: it may have had its effect)");
     case 'z':
         return failure_fill(&run->failure, "too_large",
                             "the result has %.*s bytes, more than a worker may bring",

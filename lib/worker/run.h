@@ -17,7 +17,11 @@ struct run {
     uint32_t *inputs; /* indices into values.outputs: what the input is made of */
     uint32_t input_count;
     int64_t started_us;
-    bool resumed;              /* it waited, and began earlier */
+    bool resumed; /* it waited, and began earlier */
+    bool doubted; /* its node has a probe, and an earlier attempt may have had its effect */
+    bool asked;   /* the probe, since the last attempt */
+    struct probing *probing; /* what is being executed is the node's probe (probe.h); or NULL */
+    const struct graph_failure *probe_failure; /* it could not answer; or NULL */
     struct slice came_back;    /* what came of its task; ptr NULL: it has not been one */
     struct slice usage;        /* of that: JSON, or len 0 */
     struct task_result result; /* the same, read; its worker has executed it */
@@ -48,6 +52,11 @@ static inline struct exec_jq run_jq(const struct execution *execution)
         .jq = execution->jq, .time_ms = execution->jq_time_ms, .wall_ms = execution->jq_wall_ms};
 }
 void run_limit_jq(struct run *run, int64_t now_us);
+/* NULL: no plugin of this process executes the node. */
+const struct handler *execute_plugin(const struct execution *execution,
+                                     const struct graph_node *node);
+/* Executes what has its input, passed its checks and is wanted, or begins to. -1 with the failure. */
+MUSTCHECK int run_attempt(struct run *run, struct exec_task *task);
 /* What the executor left becomes the result. */
 MUSTCHECK int run_executed(struct run *run, const struct exec_task *task);
 /* Takes the failure over; -1. */
@@ -70,6 +79,8 @@ MUSTCHECK int run_fail(struct run *run);
 MUSTCHECK int run_wait_until(struct run *run, int64_t until_us);
 /* The text of what whoever executes it is asked: a task (docs/tasks.md). */
 MUSTCHECK int run_ask(struct run *run, struct slice *text);
+/* Appends what tasks of the node say as their idempotency key, in JSON. */
+void run_write_task_key(const struct run *run, struct buf *out);
 /* What a plugin said: *output, or -1 with the failure. */
 MUSTCHECK int run_take_said(struct run *run, const struct exec_said *said, struct slice *output);
 /* The token's result is to become a task for a remote worker. */
@@ -82,6 +93,8 @@ MUSTCHECK int run_stay(struct run *run, struct ledger_execution *record, enum le
 /* What the token wants without what it was parked with. */
 struct slice run_wanted_before(const struct token *token);
 struct ledger_execution run_record(const struct run *run);
+/* Appends the failure of the attempt, in JSON. */
+void run_write_failure(const struct run *run, struct buf *out);
 /* Whether the failure may be tried again: by the node's retry, and by its code. */
 bool run_may_retry(const struct run *run);
 /* The failed attempt and the next one become the token's result. */

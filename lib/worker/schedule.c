@@ -84,6 +84,7 @@ void worker_executed(struct channel *channel, struct token *token, int rc)
 static void execute_one(struct worker *worker, struct channel *channel, struct token *token)
 {
     const struct execution execution = worker_execution(worker);
+    token->channel = channel;
     const int rc = execute_token(&execution, token);
     if (token->job)
         running_add(channel, token);

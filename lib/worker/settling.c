@@ -197,7 +197,7 @@ static void take_claims(struct channel *channel, const struct settle_reply *sett
         channel->hot = settled->claims.count > 0;
     else
         channel->hot = true;
-    channel_take_claims(channel, &settled->claims);
+    channel_take_claims(channel, &settled->claims, false);
 }
 
 /* A refusal or no reply. The results are in channel->sent. */

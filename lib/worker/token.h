@@ -71,6 +71,7 @@ struct token {
     char state;
     struct slice *values; /* one per wanted name; ptr NULL: absent */
     uint32_t value_count;
+    bool told;             /* by a hello: an earlier process of this name may have executed it */
     bool values_too_large; /* they did not fit: the execution fails with too_large */
 
     /* Executed and not settled: the first is of the claimed token. node, attempt, state, wanted and values are
@@ -89,7 +90,7 @@ struct token {
     uint32_t claimed_count;
 
     struct job *job;         /* its execution is under way; in the arena */
-    struct channel *channel; /* with a job: whose it is */
+    struct channel *channel; /* from its execution on: whose it is */
     uint64_t job_number;     /* of this worker; replies that come later know it by that */
     int64_t job_began_us, job_looked_us; /* monotonic; whether it is still wanted */
     int64_t job_told_us;                 /* the same; what it has to say */
@@ -98,6 +99,12 @@ struct token {
     struct token_result result;
     bool given_up; /* the result is `internal`, put in place of one that Redis refused */
 };
+
+/* Somebody may have begun this attempt before, and was lost. */
+static inline bool token_had_holders(const struct token *token)
+{
+    return token->generation > 0 || token->told;
+}
 
 struct token_list {
     struct token *head, *tail;

@@ -208,7 +208,7 @@ static const struct example json_examples[] = {
     {CONFIG("task", "\"function_name\": \"ecko\""),
      {"?no built-in function is called 'ecko', did you mean 'echo'?: a remote"}},
     {CONFIG("task", "\"function_name\": \"mine\", \"more\": 1"),
-     {"?no built-in function is called 'mine': a remote worker has to serve it"}},
+     {"?no built-in function is called 'mine': a remote worker or a plugin has to serve it"}},
     {CONFIG("agent", "\"name\": \"mine\", \"more\": {\"a\": \"$input.x\"}"), {NULL}},
     {CONFIG("tool", "\"name\": \"mine\", \"more\": \"$nope\""), {"no node is called 'nope'"}},
     {CONFIG("tool_call", "\"more\": 1"), {"nodes[0].config: name is missing"}},
