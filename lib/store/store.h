@@ -204,6 +204,7 @@ MUSTCHECK int store_health_get(struct store *store, struct store_health *health,
 struct store_worker {
     struct slice name, queues; /* queues: comma-separated */
     bool alive;
+    bool remote; /* it executes tasks; else one of the fleet */
     uint64_t held;
     int64_t lease_until_us, seen_us;
 };
@@ -213,7 +214,8 @@ struct store_queue {
     struct slice queue;
     uint64_t ready, held;
     uint32_t workers;           /* alive and serving it */
-    int64_t oldest_us, seen_us; /* oldest 0: empty */
+    int64_t oldest_us, seen_us; /* oldest 0: empty; seen 0: never */
+    bool tasks;                 /* for remote workers; else of the fleet */
 };
 MUSTCHECK int store_queue_list(struct store *store, struct arena *arena, struct store_queue **items,
                                uint32_t *count, struct err *err);

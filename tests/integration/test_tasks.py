@@ -282,3 +282,67 @@ def test_an_empty_redis_has_no_partitions(redis_server):
     remote = Remote(client, "function:score")
     client.delete("troupe:{0}:meta")
     assert remote.call(0, want=1) is None
+
+
+# --- Seen ---
+
+def queue_row(stack, name="function:score"):
+    """ready, held, workers and the kind of the queue; None: it is in no list."""
+    rows = stack.sql("select ready, held, workers, kind from v_queues where queue = %s", name)
+    return rows[0] if rows else None
+
+
+def test_queues_of_tasks_are_listed(running_stack, remote):
+    """What waits, what is claimed, and who serves: nobody, then one, then nobody again."""
+    runs = [begin(running_stack, definition("tasks-listed"), {}) for _ in range(2)]
+    running_stack.wait_until(lambda: queue_row(running_stack) == (2, 0, 0, "task"), what="two tasks and nobody")
+    listed, = [q for q in running_stack.troupe("queues", "-o", "json", status=0).json if q["kind"] == "task"]
+    assert (listed["queue"], listed["ready"], listed["workers"]) == ("function:score", 2, 0)
+    assert listed["oldest_at"]
+    text = running_stack.troupe("queues", status=0).stdout
+    line, = [line for line in text.splitlines() if line.startswith("function:score")]
+    assert line.split()[:4] == ["function:score", "2", "0", "nobody"] and line.endswith("remote workers"), text
+    oldest = running_stack.sql("select oldest_at from v_queues where queue = 'function:score'")[0][0]
+    assert oldest == min(row[0] for row in running_stack.sql("select at from event_log where kind = 'task'"))
+
+    task, = remote.claim()
+    running_stack.wait_until(lambda: queue_row(running_stack) == (1, 1, 1, "task"), what="one claimed by one")
+    held = "select queues, held, status, kind from v_workers where name = 'r1'"
+    running_stack.wait_until(lambda: running_stack.sql(held) == [("function:score", 1, "alive", "remote")],
+                             what="who holds it")
+    assert running_stack.sql("select count(*) from v_workers where kind = 'fleet' and name = 'r1'") == [(0,)]
+    shown = running_stack.troupe("workers", "-o", "json", status=0).json
+    assert [w["kind"] for w in shown if w["name"] == "r1"] == ["remote"]
+    assert sorted(w["kind"] for w in shown) == ["fleet", "fleet", "remote"]
+
+    other, = remote.claim()
+    for each in (task, other):
+        assert remote.settle(each, each.completed(1)) == "ok"
+    for run in runs:
+        ends(running_stack, run, "completed")
+    running_stack.wait_until(lambda: queue_row(running_stack) == (0, 0, 1, "task"), what="served and empty")
+
+
+def test_a_worker_is_known_by_all_its_queues(running_stack, remote):
+    """Also by those that it has no room to ask for now."""
+    second = Remote(remote.client, "tool:look", name="r1", lease_ms=1000)
+    third = Remote(remote.client, "tool:look", name="r2", lease_ms=1000)
+    remote.poll()
+    second.poll()
+    third.poll()
+    wanted = {"function:score": (0, 0, 1, "task"), "tool:look": (0, 0, 2, "task")}
+    running_stack.wait_until(lambda: {q: queue_row(running_stack, q) for q in wanted} == wanted, what="both queues")
+
+
+def test_workers_that_went_are_not_counted(running_stack, remote):
+    """After 15 s, or their lease; cancelled runs' tasks are not counted either, though nobody takes them away."""
+    remote.lease_ms = 1000
+    remote.poll()
+    running_stack.wait_until(lambda: queue_row(running_stack) == (0, 0, 1, "task"), what="a worker")
+    run = begin(running_stack, definition("tasks-unserved"), {})
+    running_stack.wait_until(lambda: queue_row(running_stack) == (1, 0, 0, "task"), 40, what="its end")
+    served, = running_stack.sql("select served_at from task_queue where queue = 'function:score'")
+    assert running_stack.sql("select unserved_since from pending_tasks where run_id = %s", run) == [served]
+    running_stack.troupe("cancel", run, status=0)
+    running_stack.wait_until(lambda: queue_row(running_stack) is None, what="no queue")
+    assert running_stack.sql("select count(*) from pending_tasks") == [(0,)]
