@@ -346,3 +346,90 @@ def test_workers_that_went_are_not_counted(running_stack, remote):
     running_stack.troupe("cancel", run, status=0)
     running_stack.wait_until(lambda: queue_row(running_stack) is None, what="no queue")
     assert running_stack.sql("select count(*) from pending_tasks") == [(0,)]
+
+
+def shown_lines(stack, run):
+    return stack.troupe("show", run, status=0).stdout.splitlines()
+
+
+def test_show_says_who_has_a_task(running_stack, remote):
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select count(*) from v_workers where kind = 'fleet' and status = 'alive'") == [(2,)], what="the fleet")
+    run = begin(running_stack, definition("tasks-shown"), {})
+
+    def state():
+        node = node_of(running_stack.show(run))
+        return (node["status"], node.get("task") and node["task"]["workers"], node["worker"])
+    running_stack.wait_until(lambda: state() == ("queued", 0, None), what="nobody serves it")
+    node = node_of(running_stack.show(run))
+    since, = running_stack.sql("select to_char(unserved_since at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
+                               "from pending_tasks where run_id = %s", run)[0]
+    assert node["task"] == {"queue": "function:score", "workers": 0, "unserved_since": since}
+    lines = shown_lines(running_stack, run)
+    at, = [i for i, x in enumerate(lines) if " score " in x]
+    assert "queued" in lines[at]  # the note stands beside it, or below when there is no room
+    assert "nobody serves queue function:score, for " in " ".join(lines[at:at + 2])
+
+    stuck, = running_stack.sql("select workflow, version, node_id, scope, reason, queue from v_stuck_runs "
+                               "where run_id = %s", run)
+    assert stuck == ("tasks-shown", 1, "score", "", "queue function:score: nobody serves it, since %sZ" % since[:19],
+                     "function:score")
+
+    task, = remote.claim()
+    running_stack.wait_until(lambda: state()[::2] == ("running", "r1"), what="that r1 has it")
+    lines = shown_lines(running_stack, run)
+    at, = [i for i, x in enumerate(lines) if " score " in x]
+    assert "running" in lines[at] and lines[at + 1].strip(" `\u2514") == "by remote worker r1", lines
+    assert running_stack.sql("select count(*) from v_stuck_runs") == [(0,)]
+
+    assert remote.settle(task, task.result("b")) == "ok"
+    running_stack.wait_until(lambda: state() == ("queued", 1, None), what="that it was handed back")
+    assert "in queue function:score, served by 1" in "\n".join(shown_lines(running_stack, run))
+    task, = remote.claim()
+    assert remote.settle(task, task.completed(1)) == "ok"
+    assert "task" not in node_of(ends(running_stack, run, "completed"))
+
+
+def test_tasks_that_are_tried_again_are_one(running_stack, remote):
+    """The second attempt waits; the first one's task is through."""
+    node = score(retry={"max_attempts": 2, "backoff_ms": 1})
+    run = begin(running_stack, definition("tasks-again", node), {})
+    task, = remote.claim()
+    assert remote.settle(task, task.failed("later")) == "ok"
+    wanted = [(2, "waiting", "score", None)]
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select attempt, state, node_id, worker from pending_tasks where run_id = %s", run) == wanted, what="one")
+    running_stack.troupe("cancel", run, status=0)
+    ends(running_stack, run, "cancelled")
+
+
+def test_watching_says_that_nobody_serves(running_stack, remote):
+    import subprocess
+    name = "tasks-watched"
+    running_stack.deploy(definition(name))
+    watching = subprocess.Popen([running_stack.binary("troupe"), "run", name, "--watch"], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=running_stack.env())
+    try:
+        lines = []
+        while not any("nobody serves queue function:score" in line for line in lines):
+            lines.append(watching.stdout.readline())
+            assert lines[-1], lines
+        task, = remote.claim()
+        assert remote.settle(task, task.completed(1)) == "ok"
+        rest = watching.communicate(timeout=30)[0]
+        assert watching.returncode == 0 and "nobody" not in rest, rest
+        assert sum("nobody" in line for line in lines) == 1 and (rest + "".join(lines)).count("score  started") <= 1
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+def test_runs_past_their_deadline_are_stuck(stack):
+    """When nobody ends them: there is no supervisor."""
+    stack.migrate()
+    stack.deploy(definition("tasks-late"))
+    run = detach(stack, "tasks-late", {}, "--deadline", "3600")
+    assert stack.sql("select count(*) from v_stuck_runs") == [(0,)]
+    stack.sql("update run set deadline_at = now() - interval '1 minute' returning 1")
+    row, = stack.sql("select run_id::text, reason, node_id, queue from v_stuck_runs")
+    assert row[0] == run and row[1].startswith("deadline: it passed") and row[2:] == (None, None)
