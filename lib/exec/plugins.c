@@ -223,7 +223,7 @@ int exec_plugin(struct exec_task *task)
 const struct handler *plugins_find(const struct plugins *plugins, const struct graph_node *node)
 {
     enum troupe_kind kind;
-    if (!node->remote.ptr || !kind_read(slice_str(node_type_name(node->type)), &kind))
+    if (!node->remote.ptr || !kind_read(slice_str(graph_task_type(node)), &kind))
         return NULL;
     const struct handler *handler = registry_find(&plugins->registry, kind, node->remote);
     return handler && slice_eq_str(node->task_queue, handler->queue) ? handler : NULL;

@@ -433,3 +433,41 @@ def test_runs_past_their_deadline_are_stuck(stack):
     stack.sql("update run set deadline_at = now() - interval '1 minute' returning 1")
     row, = stack.sql("select run_id::text, reason, node_id, queue from v_stuck_runs")
     assert row[0] == run and row[1].startswith("deadline: it passed") and row[2:] == (None, None)
+
+
+# --- Loops ---
+
+def looping(name, function, **config):
+    """Goes back to itself until its output's n is 3; every iteration is a call."""
+    loop = {"id": "score", "type": "loop", "config": {
+        "function_name": function, "condition": "output.n < 3", "max_iterations": 9, "break_path": ["z"], **config}}
+    return {"metadata": {"name": name}, "nodes": [loop, {"id": "z", "type": "noop"}], "edges": []}
+
+
+def test_a_loop_calls_a_remote_function(running_stack, remote):
+    run = begin(running_stack, looping("tasks-loop", "score", input={"sent": "$input.n"}), {"n": 0})
+    for turn in range(1, 4):
+        task, = remote.claim()
+        assert (task.data["type"], task.data["name"], task.data["scope"]) == ("function", "score", "score#%d" % turn)
+        assert task.data["input"] == {"sent": turn - 1} and task.data["config"] == {}
+        assert remote.settle(task, task.completed({"n": turn})) == "ok"
+    shown = ends(running_stack, run, "completed")
+    assert shown["output"] == {"z": {"n": 3}}
+    assert [n["worker"] for n in shown["nodes"] if n["node_id"] == "score"] == ["r1"] * 3
+
+
+def test_a_loop_calls_a_built_in_function(running_stack):
+    definition = looping("tasks-loop-inside", "sha256", input="x", condition="output == 'x'")
+    shown = running_stack.run(definition, None, status=0).json
+    assert shown["output"] == {"z": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
+    slow = looping("tasks-loop-slow", "sleep", input={"ms": 20}, condition="iteration < 3")
+    shown = running_stack.run(slow, None, status=0).json
+    assert len([n for n in running_stack.show(shown["run_id"])["nodes"] if n["node_id"] == "score"]) == 3
+    fails = looping("tasks-loop-fails", "fail", input={"code": "no_luck", "message": "none"})
+    assert running_stack.run(fails, None).json["error"]["code"] == "no_luck"
+
+
+def test_a_loop_makes_its_output_in_one_way(running_stack):
+    both = looping("tasks-loop-both", "score", expression="1")
+    result = running_stack.troupe("validate", running_stack.write(both))
+    assert result.status != 0 and "the loop has 'function_name' already" in result.stdout + result.stderr, result
