@@ -31,6 +31,7 @@ enum {
     LONGEST_PAUSE_US = 5000000, /* the same */
     FIRST_MEAN_US = 1000000,    /* that a callback takes */
     WEIGHT_SHIFT = 5,           /* of the newest one in the mean: 1/32 */
+    FULL_MS = 100,              /* between looks at threads that others fill */
 };
 
 void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
@@ -86,6 +87,8 @@ static void settle(struct job *job)
 static void take_done(struct troupe_worker *worker)
 {
     struct troupe_task *task = pool_take(worker->pool);
+    if (task && worker->ended)
+        worker->ended(worker->ended_context);
     while (task) {
         struct troupe_task *next = task->next;
         struct job *job = task->owner;
@@ -246,7 +249,7 @@ static uint32_t room(const struct troupe_worker *worker)
     int64_t ahead = (int64_t)worker->threads * worker->prefetch_us / mean_us;
     ahead = ahead < AHEAD_MOST ? ahead : AHEAD_MOST;
     const int64_t left = (int64_t)worker->threads + ahead - waiting - running;
-    return worker->draining || left < 0 ? 0 : (uint32_t)left;
+    return worker->draining || left < 0 || atomic_load(&worker->paused) ? 0 : (uint32_t)left;
 }
 
 /* What has results is called anyway: asking along costs nothing. */
@@ -436,6 +439,8 @@ static void wait_until(struct troupe_worker *worker, int64_t until_us)
 {
     const int64_t left_us = until_us - now_us();
     int ms = left_us <= 0 ? 0 : left_us > 60000000 ? 60000 : (int)((left_us + 999) / 1000);
+    if (worker->share && !worker->draining && worker->pool && ms > FULL_MS && room(worker) == 0)
+        ms = FULL_MS; /* nobody says when the others' callbacks end */
     struct pollfd polled[3] = {
         {.fd = worker->wake, .events = POLLIN},
         {.fd = worker->signals, .events = POLLIN},
@@ -624,7 +629,8 @@ int troupe_worker_run(struct troupe_worker *worker)
     worker->ran = true;
     worker->mean_us = FIRST_MEAN_US;
     worker->pause_us = FIRST_PAUSE_US;
-    worker->pool = pool_new(worker->threads, wake, worker);
+    worker->pool = worker->share ? pool_share(worker->share, wake, worker)
+                                 : pool_new(worker->threads, wake, worker);
     if (!worker->pool || (!worker->keep_signals && catch_signals(worker, &before) != 0)) {
         worker_say(worker, TROUPE_ERROR, "no memory, or no descriptors");
         return -1;
