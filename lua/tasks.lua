@@ -28,6 +28,7 @@ local PROGRESS_BYTES = 4096
 local DECODED_BYTES = 65536 -- of larger ones only the ends are looked at: the fleet reads them anyway
 local ITEMS_MOST, WANT_MOST, LOOK_MOST, PAGE = 10000, 1000, 2000, 100
 local REPLY_BYTES = 1048576
+local SERVES_MS, SERVES_BYTES, GONE_MS = 15000, 16384, 60000
 
 -- Arguments
 local queue, worker, lease, want = ARGV[1], ARGV[2], count_arg(3, 'lease'), count_arg(4, 'want')
@@ -90,6 +91,27 @@ local function is_body(kind, body)
         return false
     end
     return kind == 'c' and value.output ~= nil or kind == 'f' and type(value.code) == 'string'
+end
+
+-- Who serves what, for people: worker -> `until|queues`. Said again once a third of that time has passed; a
+-- new name makes room by those that have been away for long.
+local remotes_key = prefix .. 'remotes'
+local said = call('HGET', remotes_key, worker)
+local said_until, serves = match(said or '', '^(%d+)|(.*)$')
+local serves_ms, away = lease < SERVES_MS and SERVES_MS or lease, {}
+local says = not said_until or tonumber(said_until) < now_ms + serves_ms * 2 / 3
+serves = serves or ''
+if not find(',' .. serves .. ',', ',' .. queue .. ',', 1, true) and #serves + #queue < SERVES_BYTES then
+    serves = serves == '' and queue or serves .. ',' .. queue
+    says = true
+end
+if not said then
+    local others = call('HGETALL', remotes_key)
+    for i = 1, #others, 2 do
+        if (tonumber(match(others[i + 1], '^(%d+)|')) or 0) + GONE_MS < now_ms then
+            away[#away + 1] = others[i]
+        end
+    end
 end
 
 -- Phase 1: read and compute. Whose it is not any more: stale, gone.
@@ -221,6 +243,12 @@ if want == 0 and call('XLEN', stream) == 0 then
 end
 
 -- Phase 2: write
+if says then
+    call('HSET', remotes_key, worker, number_text(now_ms + serves_ms) .. '|' .. serves)
+end
+for i = 1, #away, CHUNK do
+    call('HDEL', remotes_key, unpack(away, i, min(i + CHUNK - 1, #away)))
+end
 queues_create()
 ledger_append()
 for i = 1, #leaving, CHUNK do

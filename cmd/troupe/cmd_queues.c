@@ -1,4 +1,4 @@
-/* troupe queues: what waits, as a supervisor saw it last. */
+/* troupe queues: what waits, and for whom, as a supervisor saw it last. */
 #include "base/clock.h"
 #include "cli.h"
 #include "store/store.h"
@@ -18,10 +18,11 @@ static void write_json(struct buf *out, const struct store_queue *items, uint32_
         if (items[i].oldest_us) {
             buf_char(out, '"');
             clock_write_rfc3339(out, items[i].oldest_us);
-            buf_str(out, "\"}");
+            buf_char(out, '"');
         } else {
-            buf_str(out, "null}");
+            buf_str(out, "null");
         }
+        buf_printf(out, ",\"kind\":\"%s\"}", items[i].tasks ? "task" : "fleet");
     }
     buf_char(out, ']');
 }
@@ -36,7 +37,7 @@ static void add_number(struct table *table, struct buf *text, enum style style, 
 static void write_table(struct cli *cli, struct buf *out, const struct store_queue *items,
                         uint32_t count)
 {
-    static const char *const headings[] = {"QUEUE", "READY", "HELD", "WORKERS", "OLDEST"};
+    static const char *const headings[] = {"QUEUE", "READY", "HELD", "WORKERS", "OLDEST", "FOR"};
     struct table table;
     struct buf text;
     const int64_t now_us = clock_wall_us(&clock_system);
@@ -47,13 +48,17 @@ static void write_table(struct cli *cli, struct buf *out, const struct store_que
         table_add(&table, STYLE_BOLD, items[i].queue);
         add_number(&table, &text, STYLE_PLAIN, items[i].ready);
         add_number(&table, &text, STYLE_PLAIN, items[i].held);
-        add_number(&table, &text, stuck ? STYLE_RED : STYLE_PLAIN, items[i].workers);
+        if (stuck)
+            table_add(&table, STYLE_RED, SLICE("nobody"));
+        else
+            add_number(&table, &text, STYLE_PLAIN, items[i].workers);
         buf_reset(&text);
         if (items[i].oldest_us) {
             duration_write(&text, now_us > items[i].oldest_us ? now_us - items[i].oldest_us : 0);
             buf_str(&text, " ago");
         }
         table_add(&table, STYLE_DIM, buf_slice(&text));
+        table_add(&table, STYLE_DIM, items[i].tasks ? SLICE("remote workers") : SLICE("the fleet"));
     }
     table_write(&table, &cli->out, out);
     buf_free(&text);

@@ -1,4 +1,4 @@
-/* troupe workers: the fleet, as a supervisor saw it last. */
+/* troupe workers: the fleet and remote ones, as a supervisor saw it last. */
 #include "base/clock.h"
 #include "cli.h"
 #include "store/store.h"
@@ -16,7 +16,7 @@ static void write_json(struct buf *out, const struct store_worker *items, uint32
         json_write_string(out, items[i].queues);
         buf_printf(out, ",\"held\":%llu,\"seen_at\":\"", (unsigned long long)items[i].held);
         clock_write_rfc3339(out, items[i].seen_us);
-        buf_str(out, "\"}");
+        buf_printf(out, "\",\"kind\":\"%s\"}", items[i].remote ? "remote" : "fleet");
     }
     buf_char(out, ']');
 }
@@ -24,7 +24,7 @@ static void write_json(struct buf *out, const struct store_worker *items, uint32
 static void write_table(struct cli *cli, struct buf *out, const struct store_worker *items,
                         uint32_t count)
 {
-    static const char *const headings[] = {"WORKER", "STATUS", "HELD", "SEEN", "QUEUES"};
+    static const char *const headings[] = {"WORKER", "KIND", "STATUS", "HELD", "SEEN", "QUEUES"};
     struct table table;
     struct buf text;
     const int64_t now_us = clock_wall_us(&clock_system);
@@ -32,6 +32,7 @@ static void write_table(struct cli *cli, struct buf *out, const struct store_wor
     table_init(&table, &cli->arena, headings, ARRAY_LEN(headings));
     for (uint32_t i = 0; i < count; i++) {
         table_add(&table, STYLE_BOLD, items[i].name);
+        table_add(&table, STYLE_DIM, items[i].remote ? SLICE("remote") : SLICE("fleet"));
         table_add(&table, items[i].alive ? STYLE_GREEN : STYLE_RED,
                   items[i].alive ? SLICE("alive") : SLICE("lapsed"));
         buf_reset(&text);

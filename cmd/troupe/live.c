@@ -66,6 +66,7 @@ static bool read_token(struct reader *reader, struct slice number, struct slice 
     token->scope = buf_ok(&shown) ? arena_copy(reader->arena, buf_slice(&shown)) : SLICE_NONE;
     buf_free(&shown);
     token->parked = field.len > 0 && field.ptr[field.len - 1] == 'p';
+    token->task = field.len > 0 && field.ptr[field.len - 1] == 'r';
     token->attempt = (uint32_t)attempts;
     return token->scope.ptr != NULL;
 }

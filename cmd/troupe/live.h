@@ -18,6 +18,7 @@ struct live_token {
     struct slice scope;
     uint32_t attempt;
     bool parked;         /* waits for its time */
+    bool task;           /* waits for a remote worker, or is with one */
     bool running;        /* delivered to a worker, which has not settled it */
     struct slice worker; /* len 0 while it is only queued */
     int64_t since_us;    /* of its delivery; 0 while it is only queued */

@@ -45,6 +45,7 @@ bool lane_state_find(const char *name, enum lane_state *state)
 /* How wide each column is; bar 0: no bars. */
 struct columns {
     uint32_t name, attempts, bar;
+    uint32_t room; /* where the bars are, or would be */
 };
 
 static uint32_t name_width(const struct lane *lane)
@@ -67,6 +68,7 @@ static struct columns lay_out(const struct timeline *timeline)
     columns.name = columns.name > most ? most : columns.name;
     uint32_t taken =
         INDENT + 2 + columns.name + 2 + STATE_COLUMNS + 1 + DURATION_COLUMNS + columns.attempts + 2;
+    columns.room = timeline->width > taken ? timeline->width - taken : 0;
     if (any_started && timeline->to_us > timeline->from_us &&
         timeline->width >= taken + BAR_COLUMNS_LEAST)
         columns.bar = timeline->width - taken;
@@ -166,6 +168,37 @@ static void write_attempts(struct buf *out, const struct timeline *timeline, uin
     buf_free(&text);
 }
 
+static bool has_bar(const struct lane *lane, const struct columns *columns)
+{
+    return columns->bar > 0 && lane->started_us > 0;
+}
+
+static void write_note(struct buf *out, const struct timeline *timeline, const struct lane *lane,
+                       uint32_t columns)
+{
+    const enum style style = lane->alarming ? STYLE_YELLOW : STYLE_DIM;
+    style_begin(out, timeline->colour, style);
+    (void)text_fit(out, lane->note, columns, timeline->unicode);
+    style_end(out, timeline->colour, style);
+}
+
+/* Behind the lane's other columns, in place of a bar, or on a line of its own. */
+static bool note_fits(const struct timeline *timeline, const struct lane *lane,
+                      const struct columns *columns)
+{
+    return !has_bar(lane, columns) &&
+           (!timeline->more_lines || text_width(lane->note) <= columns->room);
+}
+
+static void write_note_below(struct buf *out, const struct timeline *timeline,
+                             const struct lane *lane)
+{
+    text_pad(out, INDENT + 2);
+    style_str(out, timeline->colour, STYLE_DIM, timeline->unicode ? "\u2514 " : "` ");
+    write_note(out, timeline, lane, timeline->width - INDENT - 4);
+    buf_char(out, '\n');
+}
+
 static void trim_right(struct buf *out)
 {
     while (out->len > 0 && out->data[out->len - 1] == ' ')
@@ -187,10 +220,15 @@ static void write_lane(struct buf *out, const struct timeline *timeline, const s
     write_duration(out, timeline, lane);
     write_attempts(out, timeline, lane->attempts, columns->attempts);
     text_pad(out, 2);
-    if (columns->bar > 0 && lane->started_us > 0)
+    if (has_bar(lane, columns))
         write_bar(out, timeline, lane, columns->bar);
+    const bool beside = lane->note.len > 0 && note_fits(timeline, lane, columns);
+    if (beside)
+        write_note(out, timeline, lane, columns->room);
     trim_right(out);
     buf_char(out, '\n');
+    if (lane->note.len > 0 && !beside && timeline->more_lines)
+        write_note_below(out, timeline, lane);
 }
 
 static void write_scale(struct buf *out, const struct timeline *timeline,

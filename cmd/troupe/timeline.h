@@ -3,6 +3,7 @@
  *   ✔ fetch     completed   312 ms      ━━━━━━━━━
  *   ✖ grade     failed       1.2 s  3×           ━━━━━━━━━━━━━━━━━━━━━
  *   ○ basic     skipped
+ *   ◌ score     queued              nobody serves queue function:score, for 3 min 12 s
  *                                       0                        1.5 s
  *
  * Pure: from lanes and a window of time to text; no clock, no terminal, no connection.
@@ -44,6 +45,8 @@ struct lane {
     enum lane_state state;
     uint32_t attempts;            /* 0: none */
     int64_t started_us, ended_us; /* wall clock; 0: not yet, or never */
+    struct slice note;            /* why it is in that state; len 0: nothing to say */
+    bool alarming;                /* the note */
 };
 
 struct timeline {
@@ -52,6 +55,8 @@ struct timeline {
     int64_t from_us, to_us; /* what the width of the bars stands for; running bars end at to_us */
     uint32_t width;         /* columns */
     bool colour, unicode;
+    bool
+        more_lines; /* for notes that have no room beside their lanes; else they are cut, or left out */
 };
 
 /* A line per lane, and one with the scale when there are bars. No line is wider than the width. */

@@ -11,6 +11,8 @@ struct reader {
     struct view *view;
     struct live live;
     bool has_live;
+    struct store_task *tasks;
+    uint32_t task_count;
     bool *seen;        /* by node index: in any scope */
     uint32_t *at_root; /* node index -> place among the view's nodes + 1, in the root scope */
     struct err *err;
@@ -103,6 +105,43 @@ static void add_execution(struct reader *reader, const struct store_execution *e
     invariant(known, "the record holds an execution of status %s", execution->status);
 }
 
+static const struct store_task *find_task(const struct reader *reader,
+                                          const struct live_token *token)
+{
+    for (uint32_t i = 0; token->task && i < reader->task_count; i++) {
+        const struct store_task *task = &reader->tasks[i];
+        if (task->node_index == token->node->index && task->attempt == token->attempt &&
+            slice_eq(task->scope, token->scope))
+            return task;
+    }
+    return NULL;
+}
+
+/* Who has it, or whom it waits for. */
+static void show_task(struct reader *reader, struct view_node *node, const struct store_task *task)
+{
+    struct buf note;
+    buf_init(&note, 1024);
+    node->task = task;
+    if (task->worker.ptr) {
+        node->lane.state = LANE_RUNNING;
+        node->lane.attempts = task->attempt;
+        node->lane.started_us = task->since_us;
+        node->worker = task->worker;
+        buf_printf(&note, "by remote worker %.*s", SLICE_ARG(task->worker));
+    } else if (task->workers == 0) {
+        const int64_t for_us = reader->view->now_us - task->unserved_us;
+        buf_printf(&note, "nobody serves queue %.*s, for ", SLICE_ARG(task->queue));
+        duration_write(&note, for_us > 0 ? for_us : 0);
+        node->lane.alarming = true;
+    } else {
+        buf_printf(&note, "in queue %.*s, served by %u", SLICE_ARG(task->queue), task->workers);
+    }
+    struct slice copy = buf_ok(&note) ? arena_copy(reader->arena, buf_slice(&note)) : SLICE_NONE;
+    node->lane.note = copy.ptr ? copy : SLICE(""); /* the rest is there without it */
+    buf_free(&note);
+}
+
 static void add_token(struct reader *reader, const struct live_token *token)
 {
     struct view_node *node = find(reader, token->node, token->scope);
@@ -121,6 +160,9 @@ static void add_token(struct reader *reader, const struct live_token *token)
         .type = slice_str(node_type_name(token->node->type)),
         .worker = token->running ? token->worker : SLICE_NONE,
     };
+    const struct store_task *task = find_task(reader, token);
+    if (task)
+        show_task(reader, node, task);
 }
 
 static void add_live(struct reader *reader)
@@ -142,6 +184,16 @@ static void add_live(struct reader *reader)
     }
 }
 
+static int read_tasks(struct reader *reader)
+{
+    bool any = false;
+    for (uint32_t i = 0; reader->has_live && i < reader->live.count; i++)
+        any = any || reader->live.tokens[i].task;
+    return !any ? 0
+                : store_task_list(reader->source->store, reader->view->run.run_id, reader->arena,
+                                  &reader->tasks, &reader->task_count, reader->err);
+}
+
 static int read_nodes(struct reader *reader, bool live)
 {
     struct store_execution *executions;
@@ -151,6 +203,8 @@ static int read_nodes(struct reader *reader, bool live)
                              &count, reader->err) != 0)
         return -1;
     size_t most = count;
+    if (live && read_tasks(reader) != 0)
+        return -1;
     if (live) {
         uint32_t node_count = reader->source->graph->node_count;
         most += (size_t)reader->live.count + node_count;

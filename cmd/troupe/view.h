@@ -22,6 +22,7 @@ struct view_node {
     struct lane lane;
     struct slice type;
     struct slice output, error, worker; /* ptr NULL: none */
+    const struct store_task *task; /* NULL: it is none, or the record does not know of it yet */
 };
 
 struct view {

@@ -82,6 +82,17 @@ void view_write_run_head(struct buf *out, const struct store_run *run)
     buf_char(out, '}');
 }
 
+/* Of a node that a remote worker executes, while it is not through. */
+static void write_task(struct buf *out, const struct store_task *task)
+{
+    buf_str(out, ",\"task\":{");
+    member_text(out, "queue", task->queue);
+    member(out, "workers");
+    buf_uint(out, task->workers);
+    member_time(out, "unserved_since", task->unserved_us);
+    buf_char(out, '}');
+}
+
 void view_write_node(struct buf *out, const struct view_node *node)
 {
     const struct lane *lane = &node->lane;
@@ -98,6 +109,8 @@ void view_write_node(struct buf *out, const struct view_node *node)
     member_json(out, "output", node->output, "null");
     member_json(out, "error", node->error, "null");
     member_text(out, "worker", node->worker);
+    if (node->task)
+        write_task(out, node->task);
     buf_char(out, '}');
 }
 

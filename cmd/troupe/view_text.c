@@ -138,6 +138,7 @@ void view_write_timeline(struct buf *out, const struct view *view, struct arena 
         .width = term->width - 1,
         .colour = term->colour,
         .unicode = term->unicode,
+        .more_lines = style->lanes_most == 0,
     };
     write_left_out(out, term, first, "above");
     timeline_write(out, &timeline);

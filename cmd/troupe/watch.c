@@ -22,6 +22,7 @@ struct seen {
     enum lane_state state;
     uint32_t attempts;
     int64_t started_us;
+    bool unserved; /* told */
 };
 
 struct watch {
@@ -103,6 +104,21 @@ static void write_event_json(struct buf *out, struct slice run_id, const struct 
     buf_str(out, "}\n");
 }
 
+/* Once, as long as it lasts. */
+static void write_unserved(struct watch *watch, const struct view *view,
+                           const struct view_node *node, struct seen *seen)
+{
+    const struct lane *lane = &node->lane;
+    if (lane->alarming && !seen->unserved && watch->follow->cli->json) {
+        write_event_json(&watch->frame, view->run.run_id, node);
+    } else if (lane->alarming && !seen->unserved) {
+        time_of_day_write(&watch->frame, view->now_us, true);
+        buf_printf(&watch->frame, "  %.*s%s%.*s  waits: %.*s\n", SLICE_ARG(lane->node_id),
+                   lane->scope.len ? " " : "", SLICE_ARG(lane->scope), SLICE_ARG(lane->note));
+    }
+    seen->unserved = lane->alarming;
+}
+
 static void write_events(struct watch *watch, struct view *view, struct arena *arena)
 {
     for (uint32_t i = 0; i < view->count; i++) {
@@ -110,9 +126,11 @@ static void write_events(struct watch *watch, struct view *view, struct arena *a
         struct seen *seen = seen_of(watch, &node->lane);
         if (!seen)
             return;
+        write_unserved(watch, view, node, seen);
         keep_started(&node->lane, seen);
         bool news = node->lane.state != seen->state || node->lane.attempts != seen->attempts;
-        *seen = (struct seen){node->lane.state, node->lane.attempts, node->lane.started_us};
+        *seen = (struct seen){node->lane.state, node->lane.attempts, node->lane.started_us,
+                              seen->unserved};
         if (!news || node->lane.state < LANE_RUNNING)
             continue;
         if (watch->follow->cli->json)
@@ -134,8 +152,9 @@ static void write_frame(struct watch *watch, struct view *view, struct arena *ar
         struct seen *seen = seen_of(watch, lane);
         if (!seen)
             return;
-        keep_started(lane, seen);
-        *seen = (struct seen){lane->state, lane->attempts, lane->started_us};
+        if (lane->note.len == 0) /* else what the lane says is known */
+            keep_started(lane, seen);
+        *seen = (struct seen){lane->state, lane->attempts, lane->started_us, false};
     }
     struct view_style style = {.term = cli->out, .lanes_most = LANES_LEAST};
     if (cli->out.height > LINES_BESIDE_LANES + LANES_LEAST)

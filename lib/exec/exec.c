@@ -54,6 +54,8 @@ static executor_fn *find_executor(const struct graph_node *node)
     case NODE_AGGREGATE:
         return exec_aggregate;
     case NODE_LOOP:
+        if (node->remote.ptr)
+            return NULL;
         if (node->function != FUNCTION_NONE)
             return find_function(node->function);
         return makes_value(node) ? exec_transform : exec_pass;

@@ -28,6 +28,8 @@ struct plugins {
     int64_t mean_us; /* that a callback takes */
     int bell;        /* rings when callbacks are done */
     struct event *rings;
+    void (*room)(void *context); /* or NULL */
+    void *room_context;
 };
 
 /* One that is being loaded. */
@@ -134,7 +136,7 @@ static int load(struct plugins *plugins, const char *path, struct err *err)
 
 /* --- callbacks that are done --- */
 
-static void ring(void *context)
+void plugins_ring(void *context)
 {
     const struct plugins *plugins = context;
     const uint64_t one = 1;
@@ -186,6 +188,8 @@ static void on_ring(evutil_socket_t fd, short what, void *context)
         end(plugins, said);
         said = next;
     }
+    if (plugins->room)
+        plugins->room(plugins->room_context);
 }
 
 /* --- executing --- */
@@ -225,7 +229,7 @@ int exec_plugin(struct exec_task *task)
 const struct handler *plugins_find(const struct plugins *plugins, const struct graph_node *node)
 {
     enum troupe_kind kind;
-    if (!node->remote.ptr || !kind_read(slice_str(node_type_name(node->type)), &kind))
+    if (!node->remote.ptr || !kind_read(slice_str(graph_task_type(node)), &kind))
         return NULL;
     const struct handler *handler = registry_find(&plugins->registry, kind, node->remote);
     return handler && slice_eq_str(node->task_queue, handler->queue) ? handler : NULL;
@@ -245,6 +249,23 @@ bool plugins_are_full(struct plugins *plugins)
     return running >= plugins->threads && waiting > (ahead < AHEAD_MOST ? ahead : AHEAD_MOST);
 }
 
+bool plugins_are_busy(struct plugins *plugins)
+{
+    uint32_t waiting, running;
+    pool_counts(plugins->pool, &waiting, &running);
+    return waiting + running > 0;
+}
+
+void plugins_on_room(struct plugins *plugins, void (*room)(void *context), void *context)
+{
+    plugins->room = room;
+    plugins->room_context = context;
+}
+
+struct pool *plugins_pool(const struct plugins *plugins) { return plugins->pool; }
+
+uint32_t plugins_threads(const struct plugins *plugins) { return plugins->threads; }
+
 void plugins_tell(struct exec_task *task) { (void)tell(task, task->job); }
 
 /* --- life --- */
@@ -258,7 +279,7 @@ static int start(struct plugins *plugins, struct event_base *base, uint32_t thre
     plugins->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (plugins->bell < 0)
         return err_set(err, ERR_IO, "cannot make an eventfd: %s", strerror(errno));
-    plugins->pool = pool_new(plugins->threads, ring, plugins);
+    plugins->pool = pool_new(plugins->threads, plugins_ring, plugins);
     plugins->rings = event_new(base, plugins->bell, EV_READ | EV_PERSIST, on_ring, plugins);
     if (!plugins->pool || !plugins->rings || event_add(plugins->rings, NULL) != 0)
         return err_set(err, ERR_LIMIT, "no memory for plugins");

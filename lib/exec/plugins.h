@@ -26,6 +26,14 @@ const struct handler *plugins_find(const struct plugins *plugins, const struct g
 const struct registry *plugins_registry(const struct plugins *plugins);
 /* Whether more wait for a thread than what the threads do in a moment: others would do it sooner. */
 bool plugins_are_full(struct plugins *plugins);
+/* Whether any callback runs, or waits for a thread. */
+bool plugins_are_busy(struct plugins *plugins);
+/* Called on the loop's thread when threads have become free that others used (worker/serving.h). */
+void plugins_on_room(struct plugins *plugins, void (*room)(void *context), void *context);
+/* Their threads, and how many; to be shared. plugins_ring: some of them are free; from any thread. */
+struct pool *plugins_pool(const struct plugins *plugins);
+uint32_t plugins_threads(const struct plugins *plugins);
+void plugins_ring(void *plugins);
 /* Tells what a job that exec_plugin left has to say for its run's events: task->words is called once at
  * most. What there is left at its end is told then. */
 void plugins_tell(struct exec_task *task);

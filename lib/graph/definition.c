@@ -292,7 +292,8 @@ static int read_type(struct compiler *c, const struct path *path, struct node_fi
 static int read_function(struct compiler *c, const struct path *path, struct node_fields *fields)
 {
     fields->function = FUNCTION_NONE;
-    if (fields->type != NODE_FUNCTION || !json_present(fields->config))
+    const bool may_call = fields->type == NODE_FUNCTION || fields->type == NODE_LOOP;
+    if (!may_call || !json_present(fields->config))
         return 0;
     struct json_ref ref = json_member(fields->config, SLICE("function_name"));
     if (!json_present(ref) || json_type(ref) != JSON_STRING)
@@ -339,7 +340,8 @@ static int read_config(struct compiler *c, struct json_ref node, const struct pa
     int rc = definition_object(c, context, fields->config, &place, &fields->config_fields);
     c->quiet -= refused;
     struct json_ref input = json_member(fields->config, SLICE("input"));
-    const enum field_context written_out = function_input_context(fields->function);
+    const enum field_context written_out =
+        fields->type == NODE_FUNCTION ? function_input_context(fields->function) : CONTEXT_NONE;
     if (rc == 0 && written_out != CONTEXT_NONE && json_present(input) &&
         json_type(input) == JSON_OBJECT) {
         struct path input_place = path_key(&place, SLICE("input"));

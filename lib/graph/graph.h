@@ -312,7 +312,7 @@ struct graph_node {
 
     const struct binding *input; /* config.input, or NULL */
 
-    enum graph_function function;        /* FUNCTION */
+    enum graph_function function;        /* FUNCTION, LOOP */
     const struct graph_expr *expression; /* TRANSFORM: this or template; FILTER, AGGREGATE */
     const struct binding *template;
     struct slice jq;             /* TRANSFORM, LOOP: a program, NUL-terminated; ptr NULL: none */
@@ -327,7 +327,8 @@ struct graph_node {
     const struct graph_http_pages *pages; /* HTTP: or NULL */
     const struct binding *const *exec;    /* EXEC: by enum graph_exec_part, as http; or NULL */
     struct slice queue;                   /* "default" */
-    struct slice remote;     /* what a remote worker is to execute; ptr NULL: it executes here */
+    struct slice remote;     /* what a remote worker is to execute, also of a LOOP; ptr NULL: it
+                              * executes here */
     struct slice task_queue; /* REMOTE: where its tasks wait */
     const struct binding *config; /* REMOTE: the further fields of config; NULL: none */
     const struct schema *input_schema, *output_schema; /* or NULL */
@@ -458,6 +459,9 @@ void graph_scope_frame(struct slice scope, struct buf *out);
  * the innermost loop around both, or GRAPH_NO_LOOP. */
 uint32_t graph_shared_frame(const struct graph *graph, const struct graph_node *reader,
                             uint32_t node, uint32_t *loop);
+/* What remote workers are told of a remote node: its type's name; of a loop `function`. */
+const char *graph_task_type(const struct graph_node *node);
+
 /* With node ids, as it is shown. */
 void graph_scope_show(const struct graph *graph, struct slice scope, struct buf *out);
 

@@ -191,6 +191,24 @@ static void check_loop_apart(struct compiler *c, struct json_ref config, const s
     }
 }
 
+/* What a loop node makes of its input is said once. */
+static void check_loop_value(struct compiler *c, const struct node_fields *fields,
+                             const struct path *path)
+{
+    static const char *const others[] = {"expression", "template", "jq", "transformation"};
+    const struct path config = path_key(path, SLICE("config"));
+    if (fields->type != NODE_LOOP || !json_present(fields->config) ||
+        !json_present(json_member(fields->config, SLICE("function_name"))))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct json_ref value = json_member(fields->config, slice_str(others[i]));
+        const struct path member = path_key(&config, slice_str(others[i]));
+        if (json_present(value))
+            report_error(c, value, &member,
+                         "the loop has 'function_name' already: its output is made by one of them");
+    }
+}
+
 /* Any node may have `loop`; in one of type loop its fields may stand in config, and must somewhere. */
 static void read_loop(struct compiler *c, struct node_draft *draft,
                       const struct node_fields *fields, const struct path *path)
@@ -264,10 +282,11 @@ static int read_node(struct compiler *c, uint32_t index, struct json_ref ref,
     c->edges_unclear |= implies_edges(&fields);
     if (check_one_of(c, ref, &fields, path) != 0)
         return -1;
+    check_loop_value(c, &fields, path);
     read_values(draft, node, &fields);
     if (remote_read(c, node, &fields, path) != 0)
         return -1;
-    draft->config = node->remote.ptr ? fields.config : JSON_NONE;
+    draft->config = node->remote.ptr && node->type != NODE_LOOP ? fields.config : JSON_NONE;
     return 0;
 }
 

@@ -31,12 +31,17 @@ static void wrong_name(struct compiler *c, struct json_ref ref, const struct pat
                  REMOTE_NAME_BYTES);
 }
 
+const char *graph_task_type(const struct graph_node *node)
+{
+    return node_type_name(node->type == NODE_LOOP ? NODE_FUNCTION : node->type);
+}
+
 /* `function:score` */
 static int name_queue(struct compiler *c, struct graph_node *node)
 {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, "%s:", node_type_name(node->type));
+    buf_printf(&text, "%s:", graph_task_type(node));
     buf_slice_append(&text, node->remote);
     node->task_queue = buf_ok(&text) ? arena_copy(c->arena, buf_slice(&text)) : SLICE_NONE;
     buf_free(&text);
@@ -67,11 +72,13 @@ static int read_queue(struct compiler *c, struct graph_node *node, struct json_r
 int remote_read(struct compiler *c, struct graph_node *node, const struct node_fields *fields,
                 const struct path *path)
 {
-    const bool function = node->type == NODE_FUNCTION;
+    const bool function = node->type == NODE_FUNCTION || node->type == NODE_LOOP;
     const struct path config = path_key(path, SLICE("config"));
     const struct path place = path_key(&config, function ? SLICE("function_name") : SLICE("name"));
     struct json_ref queue = FIELD_VALUE(&fields->node, NODE, QUEUE), name = JSON_NONE;
-    if (function && node->function == FUNCTION_NONE)
+    if (node->type == NODE_LOOP && node->function == FUNCTION_NONE)
+        name = FIELD_VALUE(&fields->config_fields, LOOP_CONFIG, FUNCTION_NAME);
+    if (node->type == NODE_FUNCTION && node->function == FUNCTION_NONE)
         name = FIELD_VALUE(&fields->config_fields, REMOTE, FUNCTION_NAME);
     if (node->type == NODE_AGENT || node->type == NODE_TOOL)
         name = FIELD_VALUE(&fields->config_fields, REMOTE_WORK, NAME);

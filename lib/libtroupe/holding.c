@@ -28,6 +28,8 @@ void holding_settle(struct job *job)
 void holding_take_done(struct troupe_worker *worker)
 {
     struct troupe_task *task = pool_take(worker->pool);
+    if (task && worker->ended)
+        worker->ended(worker->ended_context);
     while (task) {
         struct troupe_task *next = task->next;
         struct job *job = task->owner;

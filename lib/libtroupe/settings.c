@@ -107,10 +107,10 @@ int troupe_worker_function(struct troupe_worker *worker, const char *name, troup
                                                               .context = context});
 }
 
-void troupe_worker_free(struct troupe_worker *worker)
+bool worker_close(struct troupe_worker *worker)
 {
     if (!worker)
-        return;
+        return true;
     struct troupe_task *task = worker->pool ? pool_take(worker->pool) : NULL;
     while (task) { /* dropped jobs that ended since */
         struct troupe_task *next = task->next;
@@ -118,7 +118,7 @@ void troupe_worker_free(struct troupe_worker *worker)
         task = next;
     }
     if (!pool_close(worker->pool))
-        return; /* its threads still use what is here */
+        return false; /* its threads still use what is here */
     for (uint32_t i = 0; i < worker->lane_count; i++)
         lane_free(&worker->lanes[i]);
     free(worker->lanes);
@@ -131,4 +131,7 @@ void troupe_worker_free(struct troupe_worker *worker)
     if (worker->signals >= 0)
         (void)close(worker->signals);
     free(worker);
+    return true;
 }
+
+void troupe_worker_free(struct troupe_worker *worker) { (void)worker_close(worker); }

@@ -28,8 +28,11 @@ struct task_measure {
     double amount;
 };
 
+struct pool;
+
 struct troupe_task {
     struct troupe_task *next; /* in a list of the pool */
+    struct pool *pool;        /* that it was submitted to */
     const struct handler *handler;
     void *owner;                             /* the host's */
     void (*noted)(struct troupe_task *task); /* on the callback's thread: it has something to say */

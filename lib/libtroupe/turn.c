@@ -114,7 +114,7 @@ uint32_t turn_room(const struct troupe_worker *worker)
     int64_t ahead = (int64_t)worker->threads * worker->prefetch_us / mean_us;
     ahead = ahead < AHEAD_MOST ? ahead : AHEAD_MOST;
     const int64_t left = (int64_t)worker->threads + ahead - waiting - running;
-    return worker->draining || left < 0 ? 0 : (uint32_t)left;
+    return worker->draining || left < 0 || atomic_load(&worker->paused) ? 0 : (uint32_t)left;
 }
 
 /* What has results is called anyway: asking along costs nothing. */

@@ -29,6 +29,7 @@ enum {
     FIRST_PAUSE_US = 100000,    /* between attempts to reach Redis */
     LONGEST_PAUSE_US = 5000000, /* the same */
     FIRST_MEAN_US = 1000000,    /* that a callback takes */
+    FULL_MS = 100,              /* between looks at threads that others fill */
 };
 
 void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
@@ -76,6 +77,9 @@ static void wait_until(struct troupe_worker *worker, int64_t until_us)
 {
     const int64_t left_us = until_us - now_us();
     int ms = left_us <= 0 ? 0 : left_us > 60000000 ? 60000 : (int)((left_us + 999) / 1000);
+    if (worker->share && !worker->draining && worker->pool && ms > FULL_MS &&
+        turn_room(worker) == 0)
+        ms = FULL_MS; /* nobody says when the others' callbacks end */
     struct pollfd polled[3] = {
         {.fd = worker->wake, .events = POLLIN},
         {.fd = worker->signals, .events = POLLIN},
@@ -264,7 +268,8 @@ int troupe_worker_run(struct troupe_worker *worker)
     worker->ran = true;
     worker->mean_us = FIRST_MEAN_US;
     worker->pause_us = FIRST_PAUSE_US;
-    worker->pool = pool_new(worker->threads, worker_rouse, worker);
+    worker->pool = worker->share ? pool_share(worker->share, worker_rouse, worker)
+                                 : pool_new(worker->threads, worker_rouse, worker);
     if (!worker->pool || (!worker->keep_signals && catch_signals(worker, &before) != 0)) {
         worker_say(worker, TROUPE_ERROR, "no memory, or no descriptors");
         return -1;

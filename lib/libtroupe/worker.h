@@ -23,8 +23,13 @@ struct troupe_worker {
     bool listening; /* the bell's XREAD is under way */
     int64_t bell_next_us;
     struct pool *pool;
-    int64_t mean_us;   /* that a callback takes */
-    int wake, signals; /* descriptors; -1: none */
+    struct pool *share; /* whose threads it works with; NULL: its own */
+    void (*ended)(
+        void *context); /* with `share`: callbacks of it have ended, so there is room again */
+    void *ended_context;
+    atomic_bool paused; /* with `share`: nothing is claimed; looked at every now and then */
+    int64_t mean_us;    /* that a callback takes */
+    int wake, signals;  /* descriptors; -1: none */
 
     struct lane *lanes; /* NULL until the number of partitions is known */
     uint32_t lane_count, first_lane;
@@ -38,6 +43,9 @@ struct troupe_worker {
     bool ran, draining, failed;
     int64_t drain_end_us;
 };
+
+/* troupe_worker_free that says whether it did: false: callbacks still run, and it is left as it is. */
+bool worker_close(struct troupe_worker *worker);
 
 void worker_say(const struct troupe_worker *worker, enum troupe_level level, const char *format,
                 ...) PRINTF(3, 4);

@@ -41,6 +41,11 @@ struct slice key_serves(char *out, uint16_t partition)
     return write_key(out, partition, "serves", SLICE_NONE);
 }
 
+struct slice key_remotes(char *out, uint16_t partition)
+{
+    return write_key(out, partition, "remotes", SLICE_NONE);
+}
+
 struct slice key_ended(char *out, uint16_t partition)
 {
     return write_key(out, partition, "ended", SLICE_NONE);

@@ -24,6 +24,7 @@ struct slice key_run(char *out, uint16_t partition, struct slice run_id);
 struct slice key_ledger(char *out, uint16_t partition);
 struct slice key_workers(char *out, uint16_t partition);
 struct slice key_serves(char *out, uint16_t partition);
+struct slice key_remotes(char *out, uint16_t partition);
 struct slice key_ended(char *out, uint16_t partition);
 struct slice key_join_table(char *out, uint16_t partition, struct slice digest);
 struct slice key_graph(char *out, struct slice digest);

@@ -216,6 +216,7 @@ struct archive_worker {
     struct slice name, queues;
     int64_t session, lease_until_us;
     uint64_t held;
+    bool remote; /* it executes tasks: without a session, and what it holds is in the record */
 };
 struct archive_queue {
     uint16_t partition;

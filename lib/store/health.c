@@ -10,7 +10,8 @@ int store_health_get(struct store *store, struct store_health *health, struct er
         " (select count(distinct owner) from partition_state"
         "   where lease_until > clock_timestamp()),"
         " (select count(distinct name) from worker_registry"
-        "   where lease_until > seen_at and seen_at > clock_timestamp() - interval '10 s'),"
+        "   where kind = 'fleet' and lease_until > seen_at and seen_at > clock_timestamp() - "
+        "interval '10 s'),"
         " (select " TIME_TO_MICROS(
             "min(submitted_at)") " from run where status = 'queued'),"
                                  " (select count(*) from run where status = 'queued'),"
@@ -38,11 +39,11 @@ int store_health_get(struct store *store, struct store_health *health, struct er
 int store_worker_list(struct store *store, struct arena *arena, struct store_worker **items,
                       uint32_t *count, struct err *err)
 {
-    PGresult *result =
-        store_query(store,
-                    "select name, queues, status = 'alive', held, " TIME_TO_MICROS(
-                        "lease_until") ", " TIME_TO_MICROS("seen_at") " from v_workers",
-                    NULL, err);
+    PGresult *result = store_query(
+        store,
+        "select name, queues, status = 'alive', held, " TIME_TO_MICROS(
+            "lease_until") ", " TIME_TO_MICROS("seen_at") ", kind = 'remote' from v_workers",
+        NULL, err);
     if (!result)
         return err_prefix(err, "listing workers");
     *count = (uint32_t)PQntuples(result);
@@ -56,6 +57,7 @@ int store_worker_list(struct store *store, struct arena *arena, struct store_wor
             .held = (uint64_t)result_int(result, (int)i, 3),
             .lease_until_us = result_int(result, (int)i, 4),
             .seen_us = result_int(result, (int)i, 5),
+            .remote = result_bool(result, (int)i, 6),
         };
     PQclear(result);
     return failed ? err_set(err, ERR_LIMIT, "no memory for %u workers", *count) : 0;
@@ -64,10 +66,11 @@ int store_worker_list(struct store *store, struct arena *arena, struct store_wor
 int store_queue_list(struct store *store, struct arena *arena, struct store_queue **items,
                      uint32_t *count, struct err *err)
 {
-    PGresult *result = store_query(store,
-                                   "select queue, ready, held, workers, " TIME_TO_MICROS(
-                                       "oldest_at") ", " TIME_TO_MICROS("seen_at") " from v_queues",
-                                   NULL, err);
+    PGresult *result =
+        store_query(store,
+                    "select queue, ready, held, workers, " TIME_TO_MICROS(
+                        "oldest_at") ", " TIME_TO_MICROS("seen_at") ", kind = 'task' from v_queues",
+                    NULL, err);
     if (!result)
         return err_prefix(err, "listing queues");
     *count = (uint32_t)PQntuples(result);
@@ -81,6 +84,7 @@ int store_queue_list(struct store *store, struct arena *arena, struct store_queu
             .workers = (uint32_t)result_int(result, (int)i, 3),
             .oldest_us = result_int(result, (int)i, 4),
             .seen_us = result_int(result, (int)i, 5),
+            .tasks = result_bool(result, (int)i, 6),
         };
     PQclear(result);
     return failed ? err_set(err, ERR_LIMIT, "no memory for %u queues", *count) : 0;

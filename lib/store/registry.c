@@ -7,7 +7,7 @@ static int write_workers(struct store *store, struct slice owner,
                          const struct archive_worker *workers, uint32_t count, int64_t seen_us,
                          struct err *err)
 {
-    enum { COLUMNS = 6 };
+    enum { COLUMNS = 7 };
     struct buf arrays[COLUMNS];
     struct params params;
     int result = -1;
@@ -22,6 +22,7 @@ static int write_workers(struct store *store, struct slice owner,
         array_add_int(&arrays[3], workers[i].lease_until_us);
         array_add(&arrays[4], workers[i].queues);
         array_add_int(&arrays[5], (int64_t)workers[i].held);
+        array_add(&arrays[6], workers[i].remote ? SLICE("remote") : SLICE("fleet"));
     }
     params_init(&params);
     bool good = true;
@@ -38,24 +39,37 @@ static int write_workers(struct store *store, struct slice owner,
         result = store_exec(
             store,
             "with gone as (delete from worker_registry w using partition_state p"
-            "  where p.partition = w.partition and p.owner = $8 and not exists ("
-            "    select 1 from unnest($1::integer[], $2::text[]) as n (partition, name)"
-            "    where n.partition = w.partition and n.name = w.name))"
-            " insert into worker_registry"
-            " select n.partition, n.name, n.session, " MICROS_TO_TIME(
-                "n.lease") ", n.queues,"
-                           "   n.held, " MICROS_TO_TIME(
-                               "$7") " from unnest($1::integer[], $2::text[], $3::bigint[], "
-                                     "$4::bigint[], $5::text[],"
-                                     "   $6::bigint[]) as n (partition, name, session, lease, "
-                                     "queues, held)"
-                                     " join partition_state p on p.partition = n.partition and "
-                                     "p.owner = $8"
-                                     " on conflict (partition, name) do update set session = "
-                                     "excluded.session,"
-                                     "   lease_until = excluded.lease_until, queues = "
-                                     "excluded.queues,"
-                                     "   held = excluded.held, seen_at = excluded.seen_at",
+            "  where p.partition = w.partition and p.owner = $9 and not exists ("
+            "    select 1 from unnest($1::integer[], $2::text[], $7::text[])"
+            "      as n (partition, name, kind)"
+            "    where n.partition = w.partition and n.name = w.name and n.kind = w.kind)),"
+            " n as (select partition, name, session, " MICROS_TO_TIME(
+                "lease") " as lease_until,"
+                         "   queues, held, " MICROS_TO_TIME(
+                             "$8") " as seen_at, kind"
+                                   "   from unnest($1::integer[], $2::text[], $3::bigint[], "
+                                   "$4::bigint[], $5::text[],"
+                                   "     $6::bigint[], $7::text[])"
+                                   "     as n (partition, name, session, lease, queues, held, kind)"
+                                   "   join partition_state p using (partition) where p.owner = "
+                                   "$9),"
+                                   " served as (insert into task_queue select queue, "
+                                   "max(lease_until)"
+                                   "   from n, unnest(string_to_array(n.queues, ',')) as q (queue) "
+                                   "where kind = 'remote'"
+                                   "   group by queue order by queue"
+                                   "   on conflict (queue) do update set served_at = "
+                                   "excluded.served_at"
+                                   "   where task_queue.served_at < excluded.served_at)"
+                                   " insert into worker_registry"
+                                   "   (partition, name, session, lease_until, queues, held, "
+                                   "seen_at, kind)"
+                                   " select * from n"
+                                   " on conflict (partition, name, kind) do update set session = "
+                                   "excluded.session,"
+                                   "   lease_until = excluded.lease_until, queues = "
+                                   "excluded.queues,"
+                                   "   held = excluded.held, seen_at = excluded.seen_at",
             &params, NULL, err);
     for (int i = 0; i < COLUMNS; i++)
         buf_free(&arrays[i]);

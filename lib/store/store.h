@@ -162,6 +162,18 @@ struct store_decision {
 MUSTCHECK int store_decision_list(struct store *store, struct slice run_id, struct arena *arena,
                                   struct store_decision **items, uint32_t *count, struct err *err);
 
+/* A task that is not through, as the record has it. */
+struct store_task {
+    uint32_t node_index, attempt;
+    struct slice scope, queue;
+    struct slice worker; /* which remote one has it; ptr NULL: it waits */
+    int64_t since_us;    /* it waits, or is with that worker */
+    uint32_t workers;    /* alive and serving the queue */
+    int64_t unserved_us; /* since when there is none; 0: there are */
+};
+MUSTCHECK int store_task_list(struct store *store, struct slice run_id, struct arena *arena,
+                              struct store_task **items, uint32_t *count, struct err *err);
+
 /* One record of the ledger. */
 struct store_event {
     uint64_t event, token; /* token 0: none */
@@ -204,6 +216,7 @@ MUSTCHECK int store_health_get(struct store *store, struct store_health *health,
 struct store_worker {
     struct slice name, queues; /* queues: comma-separated */
     bool alive;
+    bool remote; /* it executes tasks; else one of the fleet */
     uint64_t held;
     int64_t lease_until_us, seen_us;
 };
@@ -213,7 +226,8 @@ struct store_queue {
     struct slice queue;
     uint64_t ready, held;
     uint32_t workers;           /* alive and serving it */
-    int64_t oldest_us, seen_us; /* oldest 0: empty */
+    int64_t oldest_us, seen_us; /* oldest 0: empty; seen 0: never */
+    bool tasks;                 /* for remote workers; else of the fleet */
 };
 MUSTCHECK int store_queue_list(struct store *store, struct arena *arena, struct store_queue **items,
                                uint32_t *count, struct err *err);

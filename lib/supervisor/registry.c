@@ -5,7 +5,13 @@
 #include "supervisor/state.h"
 #include <string.h>
 
-enum { QUEUES_MOST = 256, WORKERS_PER_PARTITION_MOST = 10000 };
+enum {
+    QUEUES_MOST = 256,
+    WORKERS_PER_PARTITION_MOST = 10000,
+    REMOTE_GONE_MS = 60000, /* since its lease: not shown any more */
+};
+
+enum { WORKERS_FLEET, WORKERS_SERVES, WORKERS_REMOTE, PER_PARTITION };
 
 struct survey {
     struct supervisor *s;
@@ -16,6 +22,7 @@ struct survey {
     uint32_t queue_count, queue_capacity;
     struct slice names[QUEUES_MOST]; /* all queues that anybody serves */
     uint32_t name_count;
+    int64_t seen_us;
 };
 
 /* --- workers --- */
@@ -80,6 +87,42 @@ static int add_worker(struct survey *survey, uint16_t partition, struct slice na
     return 0;
 }
 
+/* `until|queues`, until in ms; anything else is none of this version. */
+static int add_remote(struct survey *survey, uint16_t partition, struct slice name,
+                      struct slice value)
+{
+    struct slice until;
+    int64_t lease_ms;
+    if (!decimal_cut(&value, '|', &until) || !decimal_i64(until, &lease_ms) ||
+        (lease_ms + REMOTE_GONE_MS) * 1000 < survey->seen_us)
+        return 0;
+    if (grow(survey->arena, (void **)&survey->workers, &survey->worker_capacity,
+             survey->worker_count, sizeof *survey->workers) != 0)
+        return -1;
+    survey->workers[survey->worker_count++] = (struct archive_worker){
+        .partition = partition,
+        .name = name,
+        .queues = value,
+        .lease_until_us = lease_ms * 1000,
+        .remote = true,
+    };
+    return 0;
+}
+
+static int take_remotes(struct survey *survey, uint16_t partition, const redisReply *remotes,
+                        struct err *err)
+{
+    if (remotes->type != REDIS_REPLY_ARRAY)
+        return err_set(err, ERR_UNREACHABLE, "Redis: %s",
+                       remotes->str ? remotes->str : "no answer about remote workers");
+    for (size_t i = 0; i + 1 < remotes->elements && i < 2 * WORKERS_PER_PARTITION_MOST; i += 2) {
+        if (add_remote(survey, partition, reply_slice(remotes->element[i]),
+                       reply_slice(remotes->element[i + 1])) != 0)
+            return err_set(err, ERR_LIMIT, "no memory for the list of remote workers");
+    }
+    return 0;
+}
+
 static int take_workers(struct survey *survey, uint16_t partition, const redisReply *workers,
                         const redisReply *serves, struct err *err)
 {
@@ -130,7 +173,7 @@ static uint64_t take_pending(struct survey *survey, uint16_t partition, const re
         uint64_t held = 0;
         (void)decimal_u64(reply_slice(holders->element[i]->element[1]), &held);
         for (uint32_t w = 0; w < survey->worker_count; w++) {
-            if (survey->workers[w].partition == partition &&
+            if (survey->workers[w].partition == partition && !survey->workers[w].remote &&
                 slice_eq(survey->workers[w].name, name))
                 survey->workers[w].held += held;
         }
@@ -184,20 +227,23 @@ static int pipeline(struct supervisor *s, struct command *commands, uint32_t cou
 static int survey_workers(struct survey *survey, redisReply **replies, struct err *err)
 {
     struct supervisor *s = survey->s;
-    struct command *commands = arena_array(survey->arena, 2 * s->owned, sizeof *commands);
+    const uint32_t count = PER_PARTITION * s->owned;
+    struct command *commands = arena_array(survey->arena, count, sizeof *commands);
     char key[KEY_MAX];
     if (!commands)
         return err_set(err, ERR_LIMIT, "no memory for the list of workers");
     for (uint32_t i = 0; i < s->owned; i++) {
         uint16_t partition = s->partitions[i].cursor.partition;
-        command_init(&commands[2 * i]);
-        command_begin(&commands[2 * i], "HGETALL");
-        command_arg(&commands[2 * i], key_workers(key, partition));
-        command_init(&commands[2 * i + 1]);
-        command_begin(&commands[2 * i + 1], "HGETALL");
-        command_arg(&commands[2 * i + 1], key_serves(key, partition));
+        struct command *of = &commands[PER_PARTITION * i];
+        for (int k = 0; k < PER_PARTITION; k++) {
+            command_init(&of[k]);
+            command_begin(&of[k], "HGETALL");
+        }
+        command_arg(&of[WORKERS_FLEET], key_workers(key, partition));
+        command_arg(&of[WORKERS_SERVES], key_serves(key, partition));
+        command_arg(&of[WORKERS_REMOTE], key_remotes(key, partition));
     }
-    return pipeline(s, commands, 2 * s->owned, replies, err);
+    return pipeline(s, commands, count, replies, err);
 }
 
 static int survey_queues(struct survey *survey, struct err *err)
@@ -231,26 +277,31 @@ int registry_pass(struct supervisor *s, struct err *err)
         return 0;
     s->registry_due_us = now_us(s) + REGISTRY_EVERY_MS * INT64_C(1000);
     struct survey *survey = arena_zalloc(&s->batch.arena, sizeof *survey);
-    redisReply **replies = arena_array(&s->batch.arena, 2 * s->owned, sizeof(redisReply *));
+    const uint32_t reply_count = PER_PARTITION * s->owned;
+    redisReply **replies = arena_array(&s->batch.arena, reply_count, sizeof(redisReply *));
     if (!survey || !replies)
         return err_set(err, ERR_LIMIT, "no memory for the list of workers");
     survey->s = s;
     survey->arena = &s->batch.arena;
     for (uint32_t i = 0; i < s->queue_count; i++)
         add_queue_names(survey, s->queue_names[i]);
-    const int64_t seen_us = redis_now_us(s);
+    survey->seen_us = redis_now_us(s);
     if (survey_workers(survey, replies, err) != 0)
         return -1;
     int result = 0;
-    for (uint32_t i = 0; i < s->owned && result == 0; i++)
-        result = take_workers(survey, s->partitions[i].cursor.partition, replies[2 * i],
-                              replies[2 * i + 1], err);
+    for (uint32_t i = 0; i < s->owned && result == 0; i++) {
+        redisReply **of = &replies[PER_PARTITION * i];
+        const uint16_t partition = s->partitions[i].cursor.partition;
+        result = take_workers(survey, partition, of[WORKERS_FLEET], of[WORKERS_SERVES], err);
+        if (result == 0)
+            result = take_remotes(survey, partition, of[WORKERS_REMOTE], err);
+    }
     if (result == 0)
         result = survey_queues(survey, err);
     if (result == 0)
         result = archive_registry(s->store, s->owner, survey->workers, survey->worker_count,
-                                  survey->queues, survey->queue_count, seen_us, err);
-    for (uint32_t i = 0; i < 2 * s->owned; i++)
+                                  survey->queues, survey->queue_count, survey->seen_us, err);
+    for (uint32_t i = 0; i < reply_count; i++)
         freeReplyObject(replies[i]);
     return result;
 }

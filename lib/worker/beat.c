@@ -122,14 +122,20 @@ void beat_tick(struct worker *worker)
     }
 }
 
+/* Something that may crash is under way. */
+static bool runs_plugins(const struct worker *worker)
+{
+    return worker->host.plugins && (worker->running > 0 || plugins_are_busy(worker->host.plugins));
+}
+
 /* --- taking over --- */
 
 /* Not while a plugin's code may take the process down: what is re-delivered and held would be counted as
  * the culprit. */
 static bool may_reclaim(const struct worker *worker)
 {
-    return !worker->draining && !(worker->host.plugins && worker->running > 0) &&
-           worker->suspects == 0 && !worker->solo && !worker->reclaimer && worker_room(worker) > 0;
+    return !worker->draining && !runs_plugins(worker) && worker->suspects == 0 && !worker->solo &&
+           !worker->reclaimer && worker_room(worker) > 0;
 }
 
 static const struct lapsed *next_lapsed(const struct channel *channel)

@@ -65,7 +65,7 @@ static int write_task(struct run *run, struct buf *out, struct json_ref of)
         write_member(out, "version", json_text(version));
     write_string(out, "node_id", node->id);
     write_scope(out, run);
-    write_string(out, "type", slice_str(node_type_name(node->type)));
+    write_string(out, "type", slice_str(graph_task_type(node)));
     write_string(out, "name", node->remote);
     buf_printf(out, ",\"attempt\":%u", run->token->attempt);
     if (node->timeout_ms > 0)

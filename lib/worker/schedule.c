@@ -5,6 +5,7 @@
  * A turn is bounded: it executes for some milliseconds, then lets the loop read and write.
  */
 #include "base/log.h"
+#include "worker/serving.h"
 #include "worker/state.h"
 
 enum {
@@ -115,7 +116,7 @@ static void execute_suspect(struct worker *worker)
         if (channel->state != CHANNEL_OPEN || !channel->suspects.count)
             continue;
         const bool by_plugin = execute_by_plugin(&execution, channel->suspects.head);
-        if (worker->running > 0 && by_plugin)
+        if (by_plugin && (worker->running > 0 || plugins_are_busy(worker->host.plugins)))
             return;
         struct token *token = token_list_pop(&channel->suspects);
         log_write(LOG_INFO, "executing a re-delivered token", LOG_B("run_id", token->run),
@@ -179,6 +180,7 @@ static bool keeps_quiet(struct worker *worker)
 static bool execute(struct worker *worker)
 {
     worker->solo_runs = worker->solo_runs && worker->running > 0;
+    serving_pause(worker->serving, worker->suspects > 0 || worker->solo || worker->quiet);
     if (worker->solo &&
         (worker->solo_runs || worker->solo->results.count || worker->solo->sent.count))
         return false;
@@ -288,7 +290,8 @@ void worker_turn(struct worker *worker)
     if (worker->draining) {
         if (!link_is_up(worker->link))
             leave_unsaid(worker);
-        if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0))
+        if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0) &&
+            serving_drained(worker->serving))
             finish(worker);
     } else if (must_look(worker)) {
         static const struct timeval soon = {0, WORKER_POLL_MS * 1000};

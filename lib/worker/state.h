@@ -79,6 +79,7 @@ struct worker {
     struct http_client *http;
     struct process_host *processes; /* NULL: none are allowed */
     struct exec_host host;
+    struct serving *serving; /* of plugins; or NULL */
 
     int64_t redis_us, redis_mono_us; /* time of the last reply, and when it came */
     const char *waiting_for;         /* what was said last that we wait for */

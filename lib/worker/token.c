@@ -7,6 +7,7 @@ enum { POOL_BYTES = 2 << 20, POOLED_ARENA_BYTES = 64 << 10 };
 void token_list_push(struct token_list *list, struct token *token)
 {
     token->next = NULL;
+    token->before = list->tail;
     if (list->tail)
         list->tail->next = token;
     else
@@ -21,7 +22,9 @@ struct token *token_list_pop(struct token_list *list)
     if (!token)
         return NULL;
     list->head = token->next;
-    if (!list->head)
+    if (list->head)
+        list->head->before = NULL;
+    else
         list->tail = NULL;
     list->count--;
     token->next = NULL;
@@ -32,6 +35,7 @@ void token_list_append(struct token_list *to, struct token_list *from)
 {
     if (!from->head)
         return;
+    from->head->before = to->tail;
     if (to->tail)
         to->tail->next = from->head;
     else
@@ -43,12 +47,16 @@ void token_list_append(struct token_list *to, struct token_list *from)
 
 void token_list_remove(struct token_list *list, struct token *token)
 {
-    struct token_list rest = {0};
-    for (struct token *each = token_list_pop(list); each; each = token_list_pop(list)) {
-        if (each != token)
-            token_list_push(&rest, each);
-    }
-    *list = rest;
+    if (token->before)
+        token->before->next = token->next;
+    else
+        list->head = token->next;
+    if (token->next)
+        token->next->before = token->before;
+    else
+        list->tail = token->before;
+    list->count--;
+    token->next = token->before = NULL;
 }
 
 struct token *token_list_find(const struct token_list *list, uint32_t queue, struct slice entry_id)

@@ -60,7 +60,7 @@ struct token_result {
 };
 
 struct token {
-    struct token *next;
+    struct token *next, *before; /* in its list */
     struct arena arena;
     struct graph *graph; /* retained; NULL until it is needed */
 

@@ -6,6 +6,7 @@
 #include "protocol/redis.h"
 #include "worker/own.h"
 #include "worker/secrets.h"
+#include "worker/serving.h"
 #include "worker/state.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,6 +286,22 @@ static int make_events(struct worker *worker, struct err *err)
     return 0;
 }
 
+static void on_room(void *context) { worker_wake(context); }
+
+/* Tasks that workers without its plugins made of tokens. */
+static int serve(struct worker *worker, const struct worker_options *options, struct err *err)
+{
+    if (!worker->host.plugins)
+        return 0;
+    const struct serving_options serving = {.redis_url = options->redis_url,
+                                            .name = worker->name,
+                                            .lease_ms = worker->lease_ms,
+                                            .drain_timeout_ms = worker->drain_timeout_ms};
+    plugins_on_room(worker->host.plugins, on_room, worker);
+    worker->serving = serving_new(worker->host.plugins, &serving, err);
+    return worker->serving ? 0 : -1;
+}
+
 static int wire(struct worker *worker, const struct worker_options *options, struct err *err)
 {
     const struct link_events events = {.on_up = on_up, .on_down = on_down, .context = worker};
@@ -321,7 +338,7 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     if (!worker->link)
         return -1;
     worker->bell = bell_new(worker, options->redis_url, err);
-    return worker->bell ? 0 : -1;
+    return worker->bell ? serve(worker, options, err) : -1;
 }
 
 static int64_t at_most(int64_t value, int64_t most) { return value < most ? value : most; }
@@ -368,6 +385,7 @@ void worker_drain(struct worker *worker)
     worker->drain_us = worker_mono_us(worker);
     /* What its read still gets is handed over by the leave that follows. */
     bell_stop(worker->bell);
+    serving_drain(worker->serving);
     worker_wake(worker);
 }
 
@@ -383,7 +401,9 @@ bool worker_free(struct worker *worker)
     free(worker->channels);
     running_free(worker);
     http_client_free(worker->http);
-    const bool gone = plugins_free(worker->host.plugins);
+    /* Those that share the plugins' threads first. */
+    const bool served = serving_free(worker->serving);
+    const bool gone = plugins_free(worker->host.plugins) && served;
     process_host_free(worker->processes);
     graphs_free(worker->graphs);
     jq_free(worker->jq);

@@ -79,10 +79,13 @@ class Settle:
 
 
 def read_netstring(text, at):
+    """The part at `at`, whose length is of its bytes, and where it ends in the text."""
     colon = text.index(":", at)
-    end = colon + 1 + int(text[at:colon])
-    assert end <= len(text), "a record is cut off"
-    return text[colon + 1:end], end
+    size = int(text[at:colon])
+    part = text[colon + 1:colon + 1 + size].encode()
+    assert len(part) >= size, "a record is cut off"
+    part = part[:size].decode()
+    return part, colon + 1 + len(part)
 
 
 def read_records(body):
@@ -246,9 +249,11 @@ class Partition:
                                           consumername=consumer)
 
     def dump(self):
-        """Everything of the partition, to see that a refused call changed nothing."""
+        """Everything of the partition but who serves tasks, to see that a refused call changed nothing."""
         out = {}
         for key in sorted(self.client.scan_iter(self.prefix + "*", count=1000)):
+            if key == self.key("remotes"):
+                continue
             kind = self.client.type(key)
             if kind == "hash":
                 out[key] = self.client.hgetall(key)

@@ -4,6 +4,7 @@ import os
 import pytest
 import redis
 
+from lua_calls import read_netstring
 from processes import Process, wait_until
 
 
@@ -110,3 +111,14 @@ def test_a_stack_tells_of_a_server_that_ended_by_itself(stack, tmp_path):
 def test_waiting_gives_up(tmp_path):
     with pytest.raises(AssertionError, match="not within 0.1 s: a file"):
         wait_until(lambda: os.path.exists(tmp_path / "none"), 0.1, "a file")
+
+
+def test_netstrings_count_bytes():
+    text = "5:abéc3:xyz0:4:ßü"
+    parts, at = [], 0
+    while at < len(text):
+        part, at = read_netstring(text, at)
+        parts.append(part)
+    assert parts == ["abéc", "xyz", "", "ßü"]
+    with pytest.raises(AssertionError, match="cut off"):
+        read_netstring("5:ßü", 0)

@@ -152,3 +152,77 @@ def test_what_is_no_plugin(stack):
         f.write("no shared object\n")
     assert "cannot be loaded" in refused(stack, text)
     assert "No such file" in refused(stack, os.path.join(stack.dir, "missing.so"))
+
+
+# --- Tokens that a worker without the plugin has claimed ---
+
+def parked(plugins, definition, value):
+    """A run whose token a worker without the plugin has made a task of."""
+    run = plugins.detach(definition, value)
+    plugins.stack.wait_until(lambda: plugins.stack.sql(
+        "select 1 from event_log where run_id = %s and kind = 'task'", run), what="a task")
+    return run
+
+
+def test_serves_tasks_of_workers_without_it(plugins):
+    """It does not matter which worker claims a token."""
+    plain = plugins.stack.start_worker()
+    runs = [parked(plugins, node_of("long", kind=kind), {"seconds": 0.1}) for kind in ("function",) * 3]
+    unserved = "select queue from v_stuck_runs where run_id = %s"
+    assert plugins.stack.sql(unserved, runs[0]) == [("function:long",)]
+    worker = plugins.start()
+    for run in runs:
+        done = plugins.ended(run)
+        assert (done["status"], done["output"]) == ("completed", {"n": worker.pid})
+    (name,), = plugins.stack.wait_until(lambda: plugins.stack.sql(
+        "select name from v_workers where kind = 'remote' and 'function:long' = any (string_to_array(queues, ','))"),
+        what="a remote worker")
+    assert plugins.stack.sql("select kind from v_workers where name = %s order by kind", name) == [
+        ("fleet",), ("remote",)], "one worker, of both kinds"
+    claims = plugins.stack.sql("select distinct detail from event_log where kind = 'claim'")
+    assert claims == [(name,)]
+    plain.send(signal.SIGTERM)
+    assert plain.wait(20) == 0
+    plain.fate = "terminated"
+    worker.send(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    worker.fate = "terminated"
+
+
+def test_tasks_and_tokens_share_the_threads(plugins):
+    plugins.stack.start_worker()
+    definition = node_of("long")
+    runs = [parked(plugins, definition, {"seconds": 0.5}) for _ in range(4)]
+    plugins.start("--plugin-threads", "2")
+    runs += [plugins.detach(definition, {"seconds": 0.5}) for _ in range(8)]
+    most = 0
+    while plugins.marks()["ended"] < len(runs):
+        marks = plugins.marks()
+        most = max(most, marks["began"] - marks["ended"])
+    assert [plugins.ended(run)["status"] for run in runs] == ["completed"] * len(runs)
+    assert 1 <= most <= 2 and plugins.marks() == {"began": len(runs), "ended": len(runs)}
+
+
+def test_draining_hands_tasks_back(plugins):
+    plugins.stack.start_worker()
+    run = parked(plugins, node_of("deaf"), {"seconds": 8})
+    first = plugins.start(DRAIN=1)
+    plugins.wait_for_mark("began")
+    first.send(signal.SIGTERM)
+    first.wait_for_log("handed back")
+    second = plugins.start()
+    assert first.wait(10) == 0
+    first.fate = "terminated"
+    assert plugins.ended(run)["output"] == {"n": second.pid}
+    assert plugins.stack.sql("select count(*) from event_log where kind = 'release'") == [(1,)]
+
+
+def test_tasks_of_killed_workers_are_taken_over(plugins):
+    plugins.stack.start_worker()
+    run = parked(plugins, node_of("long"), {"seconds": 4})
+    first = plugins.start(LEASE=1)
+    plugins.wait_for_mark("began")
+    second = plugins.start(LEASE=1)
+    first.kill()
+    assert plugins.ended(run)["output"] == {"n": second.pid}
+    assert plugins.stack.sql("select count(*) from event_log where kind = 'lapse'") == [(1,)]

@@ -480,3 +480,59 @@ def test_entries_that_stand_for_nothing(run):
     assert part.tasks(QUEUE, "other", want=1)[2] == []
     part.check([run.run])
     assert part.entries(QUEUE) == []
+
+
+# --- Who serves what ---
+
+def remotes(part):
+    """worker -> (until, queues)."""
+    found = part.client.hgetall(part.key("remotes"))
+    return {name: (int(value.split("|")[0]), value.split("|", 1)[1]) for name, value in found.items()}
+
+
+def test_who_calls_serves(part):
+    def now():
+        seconds, micros = part.client.time()
+        return seconds * 1000 + micros // 1000
+    before = now()
+    part.tasks("function:f", "a", want=1, lease=1000)
+    part.tasks("tool:t", "a", want=0, lease=60000)
+    part.tasks("function:f", "b", want=1, lease=1000)
+    found = remotes(part)
+    assert {name: queues for name, (_, queues) in found.items()} == {"a": "function:f,tool:t", "b": "function:f"}
+    assert before + 60000 <= found["a"][0] <= now() + 60000, "its lease, when that is longer"
+    assert before + 15000 <= found["b"][0] <= now() + 15000
+    part.tasks("function:f", "b", want=1, lease=1000)
+    assert remotes(part) == found, "not written anew at every call"
+    part.client.hset(part.key("remotes"), "b", "%d|function:f" % (now() + 9000))
+    part.tasks("function:f", "b", want=1, lease=1000)
+    assert remotes(part)["b"][0] >= before + 15000, "but in time"
+
+
+def test_a_queue_within_anothers_name_is_another(part):
+    for queue in ("function:long", "function:lo", "function:l", "function:long"):
+        part.tasks(queue, "a", want=1)
+    assert remotes(part)["a"][1] == "function:long,function:lo,function:l"
+
+
+def test_who_went_long_ago_makes_room(part):
+    now = part.client.time()[0] * 1000
+    gone = {"gone%d" % i: "%d|function:f" % (now - 61000) for i in range(5000)}
+    part.client.hset(part.key("remotes"), mapping={**gone, "lately": "%d|function:f" % (now - 1000)})
+    part.tasks("function:f", "a", want=1)
+    assert set(remotes(part)) == {"a", "lately"}
+
+
+def test_refused_calls_say_nothing(part):
+    part.client.hset(part.key("meta"), "hold", "rebuild")
+    with pytest.raises(Refused, match="hold"):
+        part.tasks("function:f", "a", want=1)
+    part.client.hdel(part.key("meta"), "hold")
+    with pytest.raises(Exception, match="ARGS"):
+        part.tasks("function:f", "a", want=1, lease=1)
+    assert remotes(part) == {}
+    part.client.set(part.key("remotes"), "no hash")
+    before = part.dump()
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        part.tasks("function:f", "a", want=1)
+    assert part.dump() == before

@@ -282,3 +282,192 @@ def test_an_empty_redis_has_no_partitions(redis_server):
     remote = Remote(client, "function:score")
     client.delete("troupe:{0}:meta")
     assert remote.call(0, want=1) is None
+
+
+# --- Seen ---
+
+def queue_row(stack, name="function:score"):
+    """ready, held, workers and the kind of the queue; None: it is in no list."""
+    rows = stack.sql("select ready, held, workers, kind from v_queues where queue = %s", name)
+    return rows[0] if rows else None
+
+
+def test_queues_of_tasks_are_listed(running_stack, remote):
+    """What waits, what is claimed, and who serves: nobody, then one, then nobody again."""
+    runs = [begin(running_stack, definition("tasks-listed"), {}) for _ in range(2)]
+    running_stack.wait_until(lambda: queue_row(running_stack) == (2, 0, 0, "task"), what="two tasks and nobody")
+    listed, = [q for q in running_stack.troupe("queues", "-o", "json", status=0).json if q["kind"] == "task"]
+    assert (listed["queue"], listed["ready"], listed["workers"]) == ("function:score", 2, 0)
+    assert listed["oldest_at"]
+    text = running_stack.troupe("queues", status=0).stdout
+    line, = [line for line in text.splitlines() if line.startswith("function:score")]
+    assert line.split()[:4] == ["function:score", "2", "0", "nobody"] and line.endswith("remote workers"), text
+    oldest = running_stack.sql("select oldest_at from v_queues where queue = 'function:score'")[0][0]
+    assert oldest == min(row[0] for row in running_stack.sql("select at from event_log where kind = 'task'"))
+
+    task, = remote.claim()
+    running_stack.wait_until(lambda: queue_row(running_stack) == (1, 1, 1, "task"), what="one claimed by one")
+    held = "select queues, held, status, kind from v_workers where name = 'r1'"
+    running_stack.wait_until(lambda: running_stack.sql(held) == [("function:score", 1, "alive", "remote")],
+                             what="who holds it")
+    assert running_stack.sql("select count(*) from v_workers where kind = 'fleet' and name = 'r1'") == [(0,)]
+    shown = running_stack.troupe("workers", "-o", "json", status=0).json
+    assert [w["kind"] for w in shown if w["name"] == "r1"] == ["remote"]
+    assert sorted(w["kind"] for w in shown) == ["fleet", "fleet", "remote"]
+
+    other, = remote.claim()
+    for each in (task, other):
+        assert remote.settle(each, each.completed(1)) == "ok"
+    for run in runs:
+        ends(running_stack, run, "completed")
+    running_stack.wait_until(lambda: queue_row(running_stack) == (0, 0, 1, "task"), what="served and empty")
+
+
+def test_a_worker_is_known_by_all_its_queues(running_stack, remote):
+    """Also by those that it has no room to ask for now."""
+    second = Remote(remote.client, "tool:look", name="r1", lease_ms=1000)
+    third = Remote(remote.client, "tool:look", name="r2", lease_ms=1000)
+    remote.poll()
+    second.poll()
+    third.poll()
+    wanted = {"function:score": (0, 0, 1, "task"), "tool:look": (0, 0, 2, "task")}
+    running_stack.wait_until(lambda: {q: queue_row(running_stack, q) for q in wanted} == wanted, what="both queues")
+
+
+def test_workers_that_went_are_not_counted(running_stack, remote):
+    """After 15 s, or their lease; cancelled runs' tasks are not counted either, though nobody takes them away."""
+    remote.lease_ms = 1000
+    remote.poll()
+    running_stack.wait_until(lambda: queue_row(running_stack) == (0, 0, 1, "task"), what="a worker")
+    run = begin(running_stack, definition("tasks-unserved"), {})
+    running_stack.wait_until(lambda: queue_row(running_stack) == (1, 0, 0, "task"), 40, what="its end")
+    served, = running_stack.sql("select served_at from task_queue where queue = 'function:score'")
+    assert running_stack.sql("select unserved_since from pending_tasks where run_id = %s", run) == [served]
+    running_stack.troupe("cancel", run, status=0)
+    running_stack.wait_until(lambda: queue_row(running_stack) is None, what="no queue")
+    assert running_stack.sql("select count(*) from pending_tasks") == [(0,)]
+
+
+def shown_lines(stack, run):
+    return stack.troupe("show", run, status=0).stdout.splitlines()
+
+
+def test_show_says_who_has_a_task(running_stack, remote):
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select count(*) from v_workers where kind = 'fleet' and status = 'alive'") == [(2,)], what="the fleet")
+    run = begin(running_stack, definition("tasks-shown"), {})
+
+    def state():
+        node = node_of(running_stack.show(run))
+        return (node["status"], node.get("task") and node["task"]["workers"], node["worker"])
+    running_stack.wait_until(lambda: state() == ("queued", 0, None), what="nobody serves it")
+    node = node_of(running_stack.show(run))
+    since, = running_stack.sql("select to_char(unserved_since at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
+                               "from pending_tasks where run_id = %s", run)[0]
+    assert node["task"] == {"queue": "function:score", "workers": 0, "unserved_since": since}
+    lines = shown_lines(running_stack, run)
+    at, = [i for i, x in enumerate(lines) if " score " in x]
+    assert "queued" in lines[at]  # the note stands beside it, or below when there is no room
+    assert "nobody serves queue function:score, for " in " ".join(lines[at:at + 2])
+
+    stuck, = running_stack.sql("select workflow, version, node_id, scope, reason, queue from v_stuck_runs "
+                               "where run_id = %s", run)
+    assert stuck == ("tasks-shown", 1, "score", "", "queue function:score: nobody serves it, since %sZ" % since[:19],
+                     "function:score")
+
+    task, = remote.claim()
+    running_stack.wait_until(lambda: state()[::2] == ("running", "r1"), what="that r1 has it")
+    lines = shown_lines(running_stack, run)
+    at, = [i for i, x in enumerate(lines) if " score " in x]
+    assert "running" in lines[at] and lines[at + 1].strip(" `\u2514") == "by remote worker r1", lines
+    assert running_stack.sql("select count(*) from v_stuck_runs") == [(0,)]
+
+    assert remote.settle(task, task.result("b")) == "ok"
+    running_stack.wait_until(lambda: state() == ("queued", 1, None), what="that it was handed back")
+    assert "in queue function:score, served by 1" in "\n".join(shown_lines(running_stack, run))
+    task, = remote.claim()
+    assert remote.settle(task, task.completed(1)) == "ok"
+    assert "task" not in node_of(ends(running_stack, run, "completed"))
+
+
+def test_tasks_that_are_tried_again_are_one(running_stack, remote):
+    """The second attempt waits; the first one's task is through."""
+    node = score(retry={"max_attempts": 2, "backoff_ms": 1})
+    run = begin(running_stack, definition("tasks-again", node), {})
+    task, = remote.claim()
+    assert remote.settle(task, task.failed("later")) == "ok"
+    wanted = [(2, "waiting", "score", None)]
+    running_stack.wait_until(lambda: running_stack.sql(
+        "select attempt, state, node_id, worker from pending_tasks where run_id = %s", run) == wanted, what="one")
+    running_stack.troupe("cancel", run, status=0)
+    ends(running_stack, run, "cancelled")
+
+
+def test_watching_says_that_nobody_serves(running_stack, remote):
+    import subprocess
+    name = "tasks-watched"
+    running_stack.deploy(definition(name))
+    watching = subprocess.Popen([running_stack.binary("troupe"), "run", name, "--watch"], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=running_stack.env())
+    try:
+        lines = []
+        while not any("nobody serves queue function:score" in line for line in lines):
+            lines.append(watching.stdout.readline())
+            assert lines[-1], lines
+        task, = remote.claim()
+        assert remote.settle(task, task.completed(1)) == "ok"
+        rest = watching.communicate(timeout=30)[0]
+        assert watching.returncode == 0 and "nobody" not in rest, rest
+        assert sum("nobody" in line for line in lines) == 1 and (rest + "".join(lines)).count("score  started") <= 1
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+def test_runs_past_their_deadline_are_stuck(stack):
+    """When nobody ends them: there is no supervisor."""
+    stack.migrate()
+    stack.deploy(definition("tasks-late"))
+    run = detach(stack, "tasks-late", {}, "--deadline", "3600")
+    assert stack.sql("select count(*) from v_stuck_runs") == [(0,)]
+    stack.sql("update run set deadline_at = now() - interval '1 minute' returning 1")
+    row, = stack.sql("select run_id::text, reason, node_id, queue from v_stuck_runs")
+    assert row[0] == run and row[1].startswith("deadline: it passed") and row[2:] == (None, None)
+
+
+# --- Loops ---
+
+def looping(name, function, **config):
+    """Goes back to itself until its output's n is 3; every iteration is a call."""
+    loop = {"id": "score", "type": "loop", "config": {
+        "function_name": function, "condition": "output.n < 3", "max_iterations": 9, "break_path": ["z"], **config}}
+    return {"metadata": {"name": name}, "nodes": [loop, {"id": "z", "type": "noop"}], "edges": []}
+
+
+def test_a_loop_calls_a_remote_function(running_stack, remote):
+    run = begin(running_stack, looping("tasks-loop", "score", input={"sent": "$input.n"}), {"n": 0})
+    for turn in range(1, 4):
+        task, = remote.claim()
+        assert (task.data["type"], task.data["name"], task.data["scope"]) == ("function", "score", "score#%d" % turn)
+        assert task.data["input"] == {"sent": turn - 1} and task.data["config"] == {}
+        assert remote.settle(task, task.completed({"n": turn})) == "ok"
+    shown = ends(running_stack, run, "completed")
+    assert shown["output"] == {"z": {"n": 3}}
+    assert [n["worker"] for n in shown["nodes"] if n["node_id"] == "score"] == ["r1"] * 3
+
+
+def test_a_loop_calls_a_built_in_function(running_stack):
+    definition = looping("tasks-loop-inside", "sha256", input="x", condition="output == 'x'")
+    shown = running_stack.run(definition, None, status=0).json
+    assert shown["output"] == {"z": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
+    slow = looping("tasks-loop-slow", "sleep", input={"ms": 20}, condition="iteration < 3")
+    shown = running_stack.run(slow, None, status=0).json
+    assert len([n for n in running_stack.show(shown["run_id"])["nodes"] if n["node_id"] == "score"]) == 3
+    fails = looping("tasks-loop-fails", "fail", input={"code": "no_luck", "message": "none"})
+    assert running_stack.run(fails, None).json["error"]["code"] == "no_luck"
+
+
+def test_a_loop_makes_its_output_in_one_way(running_stack):
+    both = looping("tasks-loop-both", "score", expression="1")
+    result = running_stack.troupe("validate", running_stack.write(both))
+    assert result.status != 0 and "the loop has 'function_name' already" in result.stdout + result.stderr, result

@@ -73,5 +73,5 @@ def test_workers_and_queues(running_stack):
         "select count(*) from v_workers where status = 'alive' and queues = 'default'") == [(2,)],
         what="two workers")
     running_stack.wait_until(lambda: running_stack.sql(
-        "select queue, ready, held, workers from v_queues") == [("default", 0, 0, 2)],
+        "select queue, ready, held, workers, kind from v_queues") == [("default", 0, 0, 2, "fleet")],
         what="an idle queue")

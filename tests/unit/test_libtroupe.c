@@ -3,8 +3,10 @@
 #include "base/json.h"
 #include "libtroupe/pool.h"
 #include "libtroupe/task.h"
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +342,53 @@ static void test_withdrawing(void **state)
     close(ends[1]);
 }
 
+static void count_up(void *context)
+{
+    atomic_uint *rings = context;
+    atomic_fetch_add(rings, 1);
+}
+
+static struct troupe_task *submitted(struct pool *pool, const struct handler *handler)
+{
+    struct troupe_task *task = task_of(TEXT);
+    task->handler = handler;
+    assert_int_equal(pool_submit(pool, task), 0);
+    return task;
+}
+
+/* Two pools with one thread: each gets its own back, and one's end leaves the other's alone. */
+static void test_shared_threads(void **state)
+{
+    const struct handler handler = {.kind = TROUPE_TOOL, .run = waits};
+    atomic_uint rings[2] = {0, 0};
+    uint32_t waiting, running = 0;
+    (void)state;
+    struct pool *first = pool_new(1, count_up, &rings[0]);
+    struct pool *second = pool_share(first, count_up, &rings[1]);
+    assert_non_null(second);
+    struct troupe_task *runs = submitted(second, &handler);
+    while (running == 0)
+        pool_counts(first, &waiting, &running);
+    struct troupe_task *mine = submitted(first, &handler);
+    struct troupe_task *lost = submitted(second, &handler);
+    (void)lost; /* freed with its pool */
+    pool_counts(second, &waiting, &running);
+    assert_int_equal(waiting, 2);
+    assert_int_equal(running, 1);
+    assert_false(pool_close(second));
+    pool_counts(first, &waiting, &running);
+    assert_int_equal(waiting, 1);
+    task_cancel(mine);
+    task_cancel(runs);
+    while (atomic_load(&rings[0]) == 0)
+        sched_yield();
+    assert_ptr_equal(pool_take(first), mine);
+    assert_int_equal(atomic_load(&rings[1]), 0); /* not after it was closed */
+    task_free(mine);
+    assert_true(pool_close(second));
+    assert_true(pool_close(first));
+}
+
 /* --- memory --- */
 
 static long allocations_left;
@@ -375,7 +424,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_task), cmocka_unit_test(test_results),
         cmocka_unit_test(test_cancelling),      cmocka_unit_test(test_notes),
         cmocka_unit_test(test_many_notes),      cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_withdrawing),     cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_withdrawing),     cmocka_unit_test(test_shared_threads),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* What executions need, as text; join tables of compiled graphs. */
 #include "base/buf.h"
 #include "graph/graph.h"
+#include "protocol/calls.h"
 #include "protocol/wanted.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +188,21 @@ static void test_reading(void **state UNUSED)
     }
 }
 
+/* No letter that stands for anything. */
+static void test_reading_a_nul(void **state)
+{
+    static const char name[] = {'\0', '5', ';'};
+    static const char result[] = "\0|1|w|2|3|{}";
+    struct wanted_item item;
+    struct task_result read;
+    size_t at = 0;
+    bool bad = false;
+    (void)state;
+    assert_false(wanted_next(slice_of(name, sizeof(name)), &at, &item, &bad));
+    assert_true(bad);
+    assert_int_equal(task_result_read(slice_of(result, sizeof(result) - 1), &read), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_the_hidden_token),
         cmocka_unit_test(test_join_tables),
         cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_reading_a_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
