@@ -17,13 +17,16 @@ struct beside_name {
     struct slice run, incarnation, number;
 };
 
+#define BESIDE_CHAINS 256 /* a join may want ten thousand */
+
 struct beside_list {
-    struct beside *first;
+    struct beside *chains[BESIDE_CHAINS];
     size_t bytes; /* of all values in it */
 };
 
 struct beside {
-    struct beside *next, *before;
+    struct beside *next, **at; /* in its chain */
+    struct beside *also;       /* whoever holds it may link them */
     uint32_t holders;
     struct beside_name name;
     struct slice value; /* ptr NULL: nothing was there */

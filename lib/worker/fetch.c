@@ -10,11 +10,12 @@ enum { FETCH_ARENA_BYTES = 64 << 20 };
 
 /* --- what is at hand --- */
 
-/* The outputs that were settled just now, as they stand beside their runs. */
-static void look_at_settled(struct channel *channel, const struct token *token)
+/* The outputs that were settled just now, as they stand beside their runs: held once each, and linked. */
+static struct beside *look_at_settled(struct channel *channel, const struct token *token)
 {
     struct token_pool *pool = &channel->worker->pool;
     struct beside_reference reference;
+    struct beside *found = NULL;
     for (uint32_t i = 0; i < token->value_count; i++) {
         if (!beside_reference_read(token->values[i], &reference))
             continue;
@@ -24,23 +25,24 @@ static void look_at_settled(struct channel *channel, const struct token *token)
                 !slice_eq(from->incarnation, token->incarnation) ||
                 beside_find(&pool->beside, &name))
                 continue;
-            /* Held by nobody but the token, below. */
-            if (!beside_new(&pool->beside, &name, from->result.output_value))
-                return; /* without memory it is read like any other */
+            struct beside *output = beside_new(&pool->beside, &name, from->result.output_value);
+            if (!output)
+                return found; /* without memory it is read like any other */
+            output->also = found;
+            found = output;
         }
     }
+    return found;
 }
 
 bool fetch_complete(struct channel *channel, struct token *token)
 {
     struct token_pool *pool = &channel->worker->pool;
-    struct beside *newest = pool->beside.first;
-    if (channel->settled.head)
-        look_at_settled(channel, token);
+    struct beside *held = channel->settled.head ? look_at_settled(channel, token) : NULL;
     token_take_beside(pool, token);
-    for (struct beside *each = pool->beside.first, *next; each != newest; each = next) {
-        next = each->next;
-        beside_release(&pool->beside, each);
+    for (struct beside *next; held; held = next) {
+        next = held->also;
+        beside_release(&pool->beside, held); /* the token holds what it wants */
     }
     return token->references == 0;
 }

@@ -35,8 +35,34 @@ static void test_a_value_goes_with_its_last_holder(void **state UNUSED)
     beside_release(&list, values[2]); /* at the front */
     beside_release(&list, values[0]);
     beside_release(&list, NULL);
-    assert_null(list.first);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_null(beside_find(&list, &names[i]));
     assert_int_equal(list.bytes, 0);
+}
+
+static void test_many(void **state UNUSED)
+{
+    enum { MANY = 10000 };
+    struct beside_list list = {0};
+    struct beside **values = calloc(MANY, sizeof(struct beside *));
+    char number[16];
+    assert_non_null(values);
+    for (uint32_t i = 0; i < MANY; i++) {
+        (void)snprintf(number, sizeof(number), "%u", i);
+        const struct beside_name name = name_of("a", number);
+        values[i] = beside_new(&list, &name, slice_str(number));
+        assert_non_null(values[i]);
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct beside_name name = values[i]->name;
+        assert_ptr_equal(beside_find(&list, &name), values[i]);
+        (void)snprintf(number, sizeof(number), "%u", i);
+        assert_true(slice_eq_str(values[i]->value, number));
+    }
+    for (uint32_t i = 0; i < MANY; i++)
+        beside_release(&list, values[i * 7919 % MANY]);
+    assert_int_equal(list.bytes, 0);
+    free(values);
 }
 
 /* A claim with these values. */
@@ -94,7 +120,8 @@ static void test_tokens_share_what_they_refer_to(void **state UNUSED)
     token_free(&pool, first);
     assert_ptr_equal(beside_find(&pool.beside, &output), held);
     token_free(&pool, second);
-    assert_null(pool.beside.first);
+    assert_null(beside_find(&pool.beside, &output));
+    assert_int_equal(pool.beside.bytes, 0);
     token_pool_free(&pool);
 }
 
@@ -113,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_value_goes_with_its_last_holder),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_tokens_share_what_they_refer_to),
         cmocka_unit_test(test_what_is_too_large_together_is_not_read),
     };
