@@ -2,7 +2,8 @@
 -- settle: settles a batch of tokens and claims the next ones.
 --
 -- KEYS  1 meta key of the partition
--- ARGV  epoch, consumer, session, budget (operations), want (claims) or `want,keep` (and how many of them
+-- ARGV  epoch, consumer, session, budget (operations; or `budget,limit`: what is larger stands beside the run),
+--       want (claims) or `want,keep` (and how many of them
 --       may be successors of what is settled, which then never see the queue), nqueues, queue…,
 --       nadopt, nadopt × (queue index, entry id), ntokens, then per token: run, incarnation, number,
 --       identity, queue index, entry id, output field, output value, record kind, record, nops or
@@ -33,10 +34,11 @@ local function settle()
     --@include handover.lua
     --@include joins.lua
     --@include operations.lua
+    --@include beside.lua
     --@include settlement.lua
 
     -- Arguments
-    budget = count_arg(4, 'budget')
+    read_budget(4)
     local want, keep_text = match(ARGV[5] or '', '^(%d+),?(%d*)$')
     want, keep = tonumber(want), tonumber(keep_text) or 0
     if not want or want > 1000000 or keep > want then
@@ -63,7 +65,7 @@ local function settle()
             list[#list + 1] = live_name
             list[#list + 1] = entry_name
         else
-            names[id] = {'h', 'dg', 'fin', live_name, entry_name}
+            names[id] = {'h', 'dg', 'fin', 'v', live_name, entry_name}
             ids_count = ids_count + 1
             ids[ids_count] = id
         end
@@ -89,6 +91,7 @@ local function settle()
     end
     hand_over(acknowledge)
     overlay_check()
+    beside_check()
 
     -- Phase 2: write
     queues_create()
@@ -97,6 +100,7 @@ local function settle()
     for queue, entries in pairs(acknowledged) do
         drop_entries(queue_key(queue), entries)
     end
+    beside_write()
     overlay_write()
     for i = 1, #finished do
         try('PUBLISH', 'troupe:completion_events', finished[i]) -- a hint: it may fail, the call may not

@@ -2,7 +2,8 @@
 -- start: runs begin: their hashes, their entry tokens, their ledger records. Idempotent by run id.
 --
 -- KEYS  1 meta key of the partition
--- ARGV  epoch, budget (operations), nqueues, queue…, nruns, then per run: run, incarnation, digest, fin (wanted
+-- ARGV  epoch, budget (operations; or `budget,limit`: what is larger stands beside the run), nqueues, queue…,
+--       nruns, then per run: run, incarnation, digest, fin (wanted
 --       of the hidden last token, or empty), rn (JSON), input (JSON), not_after (unix ms of Redis), deadline
 --       (unix ms; 0: none), caller's part of the record, inbox entry id or empty, n, then n × (node, queue,
 --       wanted), nexecuted, and of that many entry tokens what came of them, as `settle` gets it (queues by
@@ -35,6 +36,7 @@ local function start()
     end
     --@include joins.lua
     --@include operations.lua
+    --@include beside.lua
     --@include settlement.lua
     local RUN_ARGS, ENTRY_ARGS = 11, 3
     local ABSENT = setmetatable({}, {__index = function()
@@ -90,6 +92,9 @@ local function start()
             incarnation = incarnation, counter = count, open = 0, last = count, events = 1, digest = digest,
             is_new = true,
         }
+        if #writes['in'] > inline_limit then
+            writes['in'] = set_beside(run, '0', writes['in'], '')
+        end
         runs[id] = run
         run_order[#run_order + 1] = run
         local entries, entry = {}, at + RUN_ARGS
@@ -153,7 +158,7 @@ local function start()
     end
 
     -- Arguments
-    budget = count_arg(2, 'budget')
+    read_budget(2)
     local at = read_queues(3)
     local count, places = count_arg(at, 'runs'), {}
     at = at + 1
@@ -171,10 +176,12 @@ local function start()
         results[i] = begin(places[2 * i - 1], places[2 * i])
     end
     overlay_check()
+    beside_check()
 
     -- Phase 2: write
     queues_create()
     ledger_append()
+    beside_write()
     overlay_write()
     for i = 1, #finished do
         try('PUBLISH', 'troupe:completion_events', finished[i]) -- a hint: it may fail, the call may not

@@ -45,6 +45,9 @@ struct start_run {
 /* In this order: begin, count × (run, executed × (settle_token, op*, (step, op*)*)). */
 void start_begin(struct command *command, uint16_t partition, struct slice epoch,
                  struct call_queues queues, uint32_t count);
+/* The same with a limit above which values stand beside their run (beside.h). */
+void start_begin_limited(struct command *command, uint16_t partition, struct slice epoch,
+                         size_t inline_bytes, struct call_queues queues, uint32_t count);
 /* executed: of how many entry tokens it follows what came of them; they are numbered from 1, in the order of
  * graph->entries. */
 void start_run(struct command *command, const struct start_run *run, uint32_t executed);
@@ -63,9 +66,10 @@ void start_write_run_json(struct buf *out, struct slice run, struct slice workfl
 struct settle_head {
     uint16_t partition;
     struct slice epoch, consumer, session;
-    uint32_t budget; /* 0: SETTLE_BUDGET */
-    uint32_t want;   /* claims wished for */
-    uint32_t keep;   /* how many of them may be successors of what is settled; at most want */
+    uint32_t budget;     /* 0: SETTLE_BUDGET */
+    size_t inline_bytes; /* larger values stand beside their run (beside.h); 0: above 4 KiB */
+    uint32_t want;       /* claims wished for */
+    uint32_t keep;       /* how many of them may be successors of what is settled; at most want */
     struct call_queues queues;
 };
 /* In this order: begin, adopt*, tokens(n), n × (token, op*, (step, op*)*). */

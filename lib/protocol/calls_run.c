@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/json.h"
+#include "protocol/beside.h"
 #include "protocol/calls.h"
 #include "protocol/calls_reply.h"
 #include "protocol/decimal.h"
@@ -31,9 +32,15 @@ static void start_entries(struct command *command, const struct graph *graph, st
 void start_begin(struct command *command, uint16_t partition, struct slice epoch,
                  struct call_queues queues, uint32_t count)
 {
+    start_begin_limited(command, partition, epoch, BESIDE_INLINE_BYTES, queues, count);
+}
+
+void start_begin_limited(struct command *command, uint16_t partition, struct slice epoch,
+                         size_t inline_bytes, struct call_queues queues, uint32_t count)
+{
     command_begin_script(command, SCRIPT_START, partition);
     command_arg(command, epoch);
-    command_arg_int(command, SETTLE_BUDGET);
+    beside_write_budget(command, SETTLE_BUDGET, inline_bytes);
     command_queues(command, queues);
     command_arg_int(command, count);
 }

@@ -1,3 +1,4 @@
+#include "protocol/beside.h"
 #include "protocol/calls.h"
 #include "protocol/calls_reply.h"
 #include "protocol/decimal.h"
@@ -22,7 +23,7 @@ void settle_begin(struct command *command, const struct settle_head *head, uint3
     command_arg(command, head->epoch);
     command_arg(command, head->consumer);
     command_arg(command, head->session);
-    command_arg_int(command, head->budget ? head->budget : SETTLE_BUDGET);
+    beside_write_budget(command, head->budget ? head->budget : SETTLE_BUDGET, head->inline_bytes);
     command_want(command, head);
     command_queues(command, head->queues);
     command_arg_int(command, adopt_count);

@@ -26,6 +26,14 @@ struct slice key_run(char *out, uint16_t partition, struct slice run_id)
     return write_key(out, partition, "run:", run_id);
 }
 
+struct slice key_value(char *out, uint16_t partition, struct slice run_id, struct slice number)
+{
+    const int len = snprintf(out, KEY_MAX, "troupe:{%u}:v:%.*s:%.*s", (unsigned)partition,
+                             SLICE_ARG(run_id), SLICE_ARG(number));
+    invariant(len >= 0 && len < KEY_MAX, "a key of %d bytes", len);
+    return slice_of(out, (size_t)len);
+}
+
 struct slice key_ledger(char *out, uint16_t partition)
 {
     return write_key(out, partition, "ledger", SLICE_NONE);

@@ -21,6 +21,8 @@
 struct slice key_meta(char *out, uint16_t partition);
 struct slice key_queue(char *out, uint16_t partition, struct slice queue);
 struct slice key_run(char *out, uint16_t partition, struct slice run_id);
+/* A value that lives beside its run. */
+struct slice key_value(char *out, uint16_t partition, struct slice run_id, struct slice number);
 struct slice key_ledger(char *out, uint16_t partition);
 struct slice key_workers(char *out, uint16_t partition);
 struct slice key_serves(char *out, uint16_t partition);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
+#include "worker/fetch.h"
 #include "worker/inbox.h"
 #include "worker/running.h"
 #include "worker/state.h"
@@ -28,6 +29,7 @@ static void forget_held(struct channel *channel)
 {
     struct token_pool *pool = &channel->worker->pool;
     token_list_free(pool, &channel->ready);
+    token_list_free(pool, &channel->lacking);
     token_list_free(pool, &channel->waiting);
     token_list_free(pool, &channel->suspects);
     running_doubt(channel);
@@ -42,14 +44,16 @@ void channel_free(struct channel *channel)
     running_end_all(channel);
     token_list_free(&channel->worker->pool, &channel->results);
     token_list_free(&channel->worker->pool, &channel->sent);
+    fetch_drop(channel);
     graph_release(channel->load);
     channel->load = NULL;
 }
 
 uint32_t channel_held(const struct channel *channel)
 {
-    return channel->ready.count + channel->waiting.count + channel->suspects.count +
-           channel->running.count + channel->results.count + channel->sent.count;
+    return channel->ready.count + channel->lacking.count + channel->waiting.count +
+           channel->suspects.count + channel->running.count + channel->results.count +
+           channel->sent.count;
 }
 
 bool channel_is_busy(const struct channel *channel)
@@ -59,8 +63,8 @@ bool channel_is_busy(const struct channel *channel)
     /* With all room taken by what is under way, what the queues have can wait for the bell. */
     const bool hot =
         channel->hot && (channel->worker->running == 0 || worker_room(channel->worker) > 0);
-    return channel->ready.count || channel->suspects.count || channel->results.count ||
-           channel->sent.count || channel->adopt_count || hot ||
+    return channel->ready.count || channel->lacking.count || channel->suspects.count ||
+           channel->results.count || channel->sent.count || channel->adopt_count || hot ||
            (channel->call == CALL_SETTLE && !channel->looking) || channel->call == CALL_RECLAIM;
 }
 
@@ -170,7 +174,7 @@ void channel_refused(struct channel *channel, enum call_status status, const str
 
 /* --- claims --- */
 
-static void hold_token(struct channel *channel, struct token *token)
+void channel_hold_token(struct channel *channel, struct token *token)
 {
     if (!token->graph) {
         token->graph = graphs_get(channel->worker->graphs, token->digest);
@@ -188,15 +192,15 @@ void channel_look_for_graphs(struct channel *channel)
     struct token_list waiting = channel->waiting;
     channel->waiting = (struct token_list){0};
     for (struct token *token = token_list_pop(&waiting); token; token = token_list_pop(&waiting))
-        hold_token(channel, token);
+        channel_hold_token(channel, token);
 }
 
 /* An entry may be answered twice: by a hello and by the bell, or beside a result that is not
  * confirmed yet. True when the claim adds nothing. */
 static bool is_held(struct channel *channel, const struct claim *claim)
 {
-    struct token_list *lists[] = {&channel->ready, &channel->waiting, &channel->suspects,
-                                  &channel->results, &channel->running};
+    struct token_list *lists[] = {&channel->ready,    &channel->lacking, &channel->waiting,
+                                  &channel->suspects, &channel->results, &channel->running};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct token *token = token_list_find(lists[i], claim->queue, claim->entry_id);
         if (!token)
@@ -232,10 +236,12 @@ void channel_take_claims(struct channel *channel, const struct claims *claims, b
         if (is_held(channel, &claim))
             continue;
         struct token *token = token_new(&channel->worker->pool, &claim);
-        if (token) {
+        if (token)
             token->told = told;
-            hold_token(channel, token);
-        }
+        if (token && (token->references == 0 || fetch_complete(channel, token)))
+            channel_hold_token(channel, token);
+        else if (token)
+            token_list_push(&channel->lacking, token);
         no_memory = no_memory || !token;
     }
     if (no_memory) {
@@ -400,8 +406,8 @@ static bool may_leave(const struct channel *channel)
     if (worker->hurried)
         return !worker_has_children(worker);
     return bell_is_silent(worker->bell) &&
-           !(channel->ready.count || channel->suspects.count || channel->running.count ||
-             channel->results.count || channel->sent.count);
+           !(channel->ready.count || channel->lacking.count || channel->suspects.count ||
+             channel->running.count || channel->results.count || channel->sent.count);
 }
 
 /* --- calls --- */
@@ -416,7 +422,8 @@ bool channel_has_call(const struct channel *channel)
         return false;
     if (channel->state != CHANNEL_OPEN)
         return true;
-    return channel->load || channel_wants_settle(channel) || beat_has_call(channel);
+    return channel->load || channel_wants_settle(channel) || channel_wants_fetch(channel) ||
+           beat_has_call(channel);
 }
 
 static enum channel_call choose_call(const struct channel *channel)
@@ -435,9 +442,12 @@ static enum channel_call choose_call(const struct channel *channel)
         return CALL_LEAVE;
     if (channel->load)
         return CALL_LOAD;
-    if (channel->results.count == 0 && beat_has_call(channel))
-        return CALL_RECLAIM;
-    return channel_wants_settle(channel) ? CALL_SETTLE : CALL_NONE;
+    const bool fetch = channel_wants_fetch(channel);
+    if (channel->results.count == 0 && (fetch || beat_has_call(channel)))
+        return fetch ? CALL_FETCH : CALL_RECLAIM;
+    if (channel_wants_settle(channel))
+        return CALL_SETTLE;
+    return fetch ? CALL_FETCH : CALL_NONE;
 }
 
 static bool send_call(struct channel *channel, enum channel_call call)
@@ -449,6 +459,8 @@ static bool send_call(struct channel *channel, enum channel_call call)
         return say_hello(channel);
     case CALL_SETTLE:
         return channel_settle(channel);
+    case CALL_FETCH:
+        return channel_fetch(channel);
     case CALL_LOAD:
         return channel_load(channel);
     case CALL_RECLAIM:

@@ -11,6 +11,8 @@
  * are all that is really ours; results are kept and submitted again, until Redis confirms or refuses
  * each. Where a token is:
  *
+ *   lacking (values beside its run; fetch.h)
+ *      │
  *   ready ──execute──> results ──submit──> sent ──ok gone stale held──> freed
  *   waiting (graph) ┘     ▲                 │
  *   suspects ┘   │        └── load, no reply ┘
@@ -28,6 +30,7 @@
 #define CHANNEL_NAME_MAX 256
 
 struct worker;
+struct fetch;
 
 enum channel_state { CHANNEL_CLOSED, CHANNEL_GREETING, CHANNEL_OPEN, CHANNEL_LEFT };
 enum channel_call {
@@ -35,6 +38,7 @@ enum channel_call {
     CALL_META,
     CALL_HELLO,
     CALL_SETTLE,
+    CALL_FETCH,
     CALL_LOAD,
     CALL_RECLAIM,
     CALL_TIDY, /* leave for a lapsed consumer */
@@ -78,10 +82,12 @@ struct channel {
     bool backlog;            /* its last claim was answered in full */
     int64_t work_us;         /* what executing has taken since its last settle call */
 
-    struct token_list ready, waiting, suspects, running, results, sent;
-    uint32_t reserved;  /* claims that the call under way may bring */
-    uint32_t single;    /* results to be submitted one by one, after a call that failed */
-    struct graph *load; /* retained: whose join table is wanted before anything else */
+    struct token_list ready, lacking, waiting, suspects, running, results, sent;
+    struct token_list settled; /* just now: successors in the same reply may want their outputs */
+    struct fetch *fetch;       /* the one under way; NULL: none */
+    uint32_t reserved;         /* claims that the call under way may bring */
+    uint32_t single;           /* results to be submitted one by one, after a call that failed */
+    struct graph *load;        /* retained: whose join table is wanted before anything else */
 
     struct adoptee adopt[CHANNEL_ADOPT_MAX];
     uint32_t adopt_count;
@@ -120,6 +126,8 @@ void channel_close(struct channel *channel, const char *why);
 void channel_adopt(struct channel *channel, uint32_t queue, struct slice entry_id);
 /* Takes claims of a reply: held by us from now on. told: of a hello, which tells again what was claimed before. */
 void channel_take_claims(struct channel *channel, const struct claims *claims, bool told);
+/* The token has all values: to where it is executed. */
+void channel_hold_token(struct channel *channel, struct token *token);
 /* Moves tokens whose graph has come to where they are executed. */
 void channel_look_for_graphs(struct channel *channel);
 /* What every refusal of a call but settle means; `call` is its name, for the log. */

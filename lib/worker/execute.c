@@ -84,6 +84,9 @@ static int fill_values(struct run *run)
     if (token->values_too_large || !run->values.outputs || !run->inputs)
         return failure_fill(&run->failure, "too_large",
                             "what the execution needs is larger than a worker takes");
+    if (token->value_gone)
+        return failure_fill(&run->failure, "internal",
+                            "a value that the token wants is not beside its run any more");
     while (index < token->value_count && wanted_next(token->wanted, &at, &item, &bad)) {
         if (add_value(run, &item, token->values[index++]) != 0)
             return -1;

@@ -18,7 +18,9 @@ static uint32_t claims_wanted(const struct channel *channel)
 {
     const struct worker *worker = channel->worker;
     const uint32_t room = worker_room(worker);
-    if (worker->draining || worker->solo || channel->single || channel->load)
+    /* What waits for its values comes first. */
+    if (channel->lacking.count > 0 || worker->draining || worker->solo || channel->single ||
+        channel->load)
         return 0;
     return room < worker->batch ? room : worker->batch;
 }
@@ -91,6 +93,7 @@ static void build(struct channel *channel, uint32_t want)
                                      .epoch = channel_epoch(channel),
                                      .consumer = slice_str(worker->name),
                                      .session = slice_str(channel->session),
+                                     .inline_bytes = worker->inline_bytes,
                                      .want = want,
                                      .keep = channel->work_us <= KEEP_MOST_US ? want : 0,
                                      .queues = worker->queues};
@@ -143,6 +146,10 @@ static void take_result(struct channel *channel, struct token *token, enum settl
     switch (result) {
     case SETTLE_OK:
         worker->stats.settled += 1 + token->step_count;
+        if (token->result.output_value.len > worker->inline_bytes && token->step_count == 0) {
+            token_list_push(&channel->settled, token);
+            return;
+        }
         break;
     case SETTLE_HELD:
         channel->doubt = true;
@@ -232,12 +239,14 @@ static void on_settled(void *context, const redisReply *reply)
     if (settle_read(reply, &settled) != 0 || take_results(channel, &settled) != 0) {
         log_write(LOG_ERROR, "an answer of settle cannot be read",
                   LOG_I("partition", channel->partition));
+        token_list_free(&channel->worker->pool, &channel->settled);
         take_back(channel);
         channel_greet(channel, "an unreadable answer");
         channel_back_off(channel);
         return;
     }
     take_claims(channel, &settled, want);
+    token_list_free(&channel->worker->pool, &channel->settled);
 }
 
 /* --- join tables --- */

@@ -244,8 +244,8 @@ static void make_call(struct starting *s)
     struct worker *worker = s->worker;
     const int64_t now_us = worker_redis_us(worker);
     bool fits = true;
-    start_begin(&worker->command, s->channel->partition, channel_epoch(s->channel), worker->queues,
-                s->count);
+    start_begin_limited(&worker->command, s->channel->partition, channel_epoch(s->channel),
+                        worker->inline_bytes, worker->queues, s->count);
     for (uint32_t i = 0; i < s->count; i++) {
         add_run(s, i, now_us);
         fits = fits && buf_ok(&s->run_json[i]);

@@ -42,7 +42,7 @@ struct worker {
     uint32_t batch, concurrency;
     uint32_t async_limit; /* executions under way at most */
     int64_t lease_ms, drain_timeout_ms;
-    size_t max_value_bytes;
+    size_t max_value_bytes, inline_bytes;
     struct cel_budget expressions;
     int64_t jq_time_ms;
     int64_t jq_wall_ms; /* the loop stands still that long at most: a part of the lease */

@@ -1,4 +1,5 @@
 #include "worker/token.h"
+#include "protocol/beside.h"
 #include "protocol/redis.h"
 #include <stdlib.h>
 
@@ -103,12 +104,44 @@ static void copy_values(struct token *token, const struct claim *claim)
     token->value_count = claim->value_count;
     token->values = arena_array(&token->arena, claim->value_count, sizeof(*token->values));
     token->values_too_large = !token->values;
+    uint64_t beside_bytes = 0;
+    struct beside_reference reference;
     for (uint32_t i = 0; i < claim->value_count && !token->values_too_large; i++) {
         const struct slice value = reply_slice(claim->values[i]);
         if (!value.ptr)
             continue;
         token->values[i] = arena_copy(&token->arena, value);
         token->values_too_large = !token->values[i].ptr;
+        if (beside_reference_read(value, &reference)) {
+            token->references++;
+            beside_bytes += reference.length;
+            token->values_too_large |= beside_bytes > TOKEN_ARENA_BYTES;
+        }
+    }
+    if (token->values_too_large)
+        token->references = 0; /* nothing of it is looked at */
+}
+
+void token_take_beside(struct token_pool *pool, struct token *token)
+{
+    struct beside_reference reference;
+    if (token->references > 0 && !token->beside)
+        token->beside = arena_array(&token->arena, token->references, sizeof(struct beside *));
+    if (!token->beside) {
+        token->values_too_large |= token->references > 0;
+        token->references = 0;
+    }
+    for (uint32_t i = 0; i < token->value_count && token->references > 0; i++) {
+        if (!beside_reference_read(token->values[i], &reference))
+            continue;
+        const struct beside_name name = {token->run, token->incarnation, reference.number};
+        struct beside *found = beside_find(&pool->beside, &name);
+        if (!found)
+            continue;
+        token->value_gone |= !found->value.ptr;
+        token->values[i] = found->value;
+        token->beside[token->beside_count++] = beside_hold(found);
+        token->references--;
     }
 }
 
@@ -171,6 +204,8 @@ void token_free(struct token_pool *pool, struct token *token)
     invariant(!token->job, "a token is freed whose execution is under way");
     graph_release(token->graph);
     token->graph = NULL;
+    while (token->beside_count > 0)
+        beside_release(&pool->beside, token->beside[--token->beside_count]);
     if (pool->bytes < POOL_BYTES && token->arena.used_bytes <= POOLED_ARENA_BYTES) {
         arena_reset(&token->arena);
         pool->bytes += arena_room(&token->arena);

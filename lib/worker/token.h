@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "protocol/calls.h"
+#include "worker/beside.h"
 #include "worker/route.h"
 
 /* What a token may take at most: values of many predecessors, documents over them, its output. */
@@ -71,8 +72,12 @@ struct token {
     char state;
     struct slice *values; /* one per wanted name; ptr NULL: absent */
     uint32_t value_count;
-    bool told;             /* by a hello: an earlier process of this name may have executed it */
-    bool values_too_large; /* they did not fit: the execution fails with too_large */
+    bool told;              /* by a hello: an earlier process of this name may have executed it */
+    bool values_too_large;  /* they did not fit: the execution fails with too_large */
+    bool value_gone;        /* one that it refers to: it fails with internal */
+    uint32_t references;    /* among the values, still to be read (fetch.h) */
+    struct beside **beside; /* values that it holds; in the arena */
+    uint32_t beside_count;
 
     /* Executed and not settled: the first is of the claimed token. node, attempt, state, wanted and values are
      * then of the one behind the last, which has no number yet, and here is what was claimed. */
@@ -123,11 +128,14 @@ struct token *token_list_find(const struct token_list *list, uint32_t queue, str
 /* Finished tokens whose small arenas are used again, the last one first. */
 struct token_pool {
     struct token *free;
-    size_t bytes; /* of their arenas */
+    size_t bytes;              /* of their arenas */
+    struct beside_list beside; /* what tokens hold of values beside their runs */
 };
 
 /* A copy of the claim. NULL without memory. */
 MUSTCHECK struct token *token_new(struct token_pool *pool, const struct claim *claim);
+/* Puts every value that is at hand in the pool in place of its reference. */
+void token_take_beside(struct token_pool *pool, struct token *token);
 /* As it was claimed: what was executed since is forgotten. -1 when that cannot be read. */
 MUSTCHECK int token_rewind(struct token *token);
 void token_free(struct token_pool *pool, struct token *token); /* NULL is fine */

@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "protocol/beside.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
 #include "worker/own.h"
@@ -361,6 +362,7 @@ struct worker *worker_new(struct event_base *base, const struct worker_options *
     worker->jq_wall_ms = at_most(worker->lease_ms / JQ_WALL_PER_LEASE, JQ_WALL_MS);
     worker->drain_timeout_ms = options->drain_timeout_ms;
     worker->max_value_bytes = options->max_value_bytes;
+    worker->inline_bytes = options->inline_bytes ? options->inline_bytes : BESIDE_INLINE_BYTES;
     worker->expressions = (struct cel_budget){
         .max_steps = options->expression_steps,
         .max_bytes = options->expression_bytes ? options->expression_bytes : EXPRESSION_BYTES};

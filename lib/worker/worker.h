@@ -47,6 +47,7 @@ struct worker_options {
     int64_t lease_ms;              /* default 5000 */
     int64_t drain_timeout_ms;
     size_t max_value_bytes;
+    size_t inline_bytes;        /* larger outputs and inputs live beside their run; 0: 4 KiB */
     uint64_t expression_steps;  /* of one evaluation; 0: default 1,000,000 */
     size_t expression_bytes;    /* of memory, the same; 0: default 64 MiB */
     const char *const *plugins; /* paths of shared objects to load, in this order */

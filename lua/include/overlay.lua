@@ -16,7 +16,7 @@ local emitted, emitted_count = {}, 0
 local timers, timers_key = {}, prefix .. 'timers'
 local posted = {} -- tasks: run, stream, number, attempt
 
--- names: `h`, `dg`, `fin` and, of each of the call's tokens of this run, the live field and what its entry
+-- names: `h`, `dg`, `fin`, `v` and, of each of the call's tokens of this run, the live field and what its entry
 -- stands for.
 local function run_load(id, names)
     local key = prefix .. 'run:' .. id
@@ -27,8 +27,8 @@ local function run_load(id, names)
         runs[id] = {}
         return
     end
-    local fields = {[names[3]] = values[3], [names[4]] = values[4], [names[5]] = values[5]}
-    for i = 6, #names do
+    local fields = {fin = values[3], v = values[4], [names[5]] = values[5], [names[6]] = values[6]}
+    for i = 7, #names do
         fields[names[i]] = values[i]
     end
     local run = {

@@ -148,7 +148,7 @@ local function walk(at, triples, node, number, scope, queue)
             local own = 'o' .. node .. '|' .. frame
             local before = scope ~= '' and field(own)
             if not before or not is_younger(before, value) then
-                draft.changes[own] = value
+                draft.changes[own] = #value > inline_limit and set_output_beside(number, value) or value
             end
         end
         draft.events = events + 1
@@ -256,13 +256,16 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         return 'bad'
     end
     if output ~= '' then
-        local before_it = scope ~= '' and field(own)
-        if not before_it or not is_younger(before_it, ARGV[i + 7]) then
-            changes[own] = ARGV[i + 7]
+        local before_it, value = scope ~= '' and field(own), ARGV[i + 7]
+        if #value > inline_limit then
+            value = set_output_beside(number, value)
+        end
+        if not before_it or not is_younger(before_it, value) then
+            changes[own] = value
         end
         if export ~= '' then
             each_export(frame, tonumber(sub(export, 2)), last_iteration, function(around)
-                changes['o' .. node .. '|' .. around] = ARGV[i + 7]
+                changes['o' .. node .. '|' .. around] = value
             end)
         end
     end

@@ -25,7 +25,7 @@ select
         case when l.kind = 'claim' then e.at else l.at end,
         (select q.served_at from task_queue q where q.queue = e.detail)
     ) end as unserved_since
-from run r
+from run_row r -- not the view of that name, which is made later and gives values
 join event_log e on e.run_id = r.run_id and e.kind = 'task'
 join lateral (
     -- What happened to its token last.

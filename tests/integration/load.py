@@ -230,6 +230,9 @@ def left_in_redis(stack):
     runs = client.keys("troupe:{*}:run:*")
     if runs:
         left["run keys"] = runs[:5]
+    values = client.keys("troupe:{*}:v:*")
+    if values:
+        left["values beside runs"] = values[:5]
     for queue in [*client.keys("troupe:{*}:q:*"), "troupe:runs"]:
         if not client.exists(queue):
             continue

@@ -99,6 +99,25 @@ def read_records(body):
     return records
 
 
+def check_beside_run(run, fields, values):
+    """fields: of its hash, empty when it is forgotten; values: n -> what lives beside it."""
+    counts = {f[1:]: int(v) for f, v in fields.items() if re.match(r"^v\d+$", f)}
+    assert set(values) <= set(counts), (run, "beside it, and not named by it", set(values) - set(counts))
+    assert bool(fields.get("v")) >= bool(counts), (run, "forget would not look for them", counts)
+    if not fields or not fields["h"].startswith("r"):
+        return
+    found = {}
+    for field, value in fields.items():
+        match = re.match(r"^(|[cf][#\d]*\|\d+\|\d+\|\d+\|)@(\d+),(\d+)$", value)
+        if match and (field[0] in "oq" or field == "in"):
+            head, n, length = match.groups()
+            assert n in values, (run, field, value, "refers to nothing")
+            assert values[n].startswith(head) and len(values[n].encode()) == int(length), (run, field, value)
+            found[n] = found.get(n, 0) + 1
+    assert found == counts, (run, "references", found, "counted as", counts)
+    assert set(values) == set(counts), (run, counts, set(values))
+
+
 class Refused(Exception):
     """A whole call was refused: the reply's first word."""
 
@@ -112,6 +131,7 @@ class Partition:
         self.prefix = "troupe:{%d}:" % number
         self.texts = texts or script_texts()
         self.shas = {}
+        self.limit = None  # of values in the hash; None: the script's own
 
     def key(self, name):
         return self.prefix + name
@@ -136,6 +156,9 @@ class Partition:
         queues = self.queues if queues is None else queues
         return [len(queues), *queues]
 
+    def budget(self, operations):
+        return operations if self.limit is None else "%d,%d" % (operations, self.limit)
+
     def open(self, epoch=None):
         self.epoch = epoch or self.epoch
         return self.call("open", 1, 16, *self.queues)[0]
@@ -146,7 +169,7 @@ class Partition:
     def start_all(self, runs, budget=512):
         """Results of several that begin in one call; runs: lists of begin_args."""
         flat = [x for run in runs for x in run]
-        results, = self.call("start", budget, *self.named_queues(), len(runs), *flat)
+        results, = self.call("start", self.budget(budget), *self.named_queues(), len(runs), *flat)
         assert len(results) == len(runs)
         return results
 
@@ -170,7 +193,7 @@ class Partition:
         flat = [x for t in tokens for x in t.flat()]
         want = "%d,%d" % (want, keep) if keep else want
         results, claims = self.call(
-            "settle", consumer, session, budget, want, *self.named_queues(queues), len(adopt),
+            "settle", consumer, session, self.budget(budget), want, *self.named_queues(queues), len(adopt),
             *[x for a in adopt for x in a], len(tokens), *flat)
         assert len(results) == len(tokens)
         return results, [Claim(c) for c in claims]
@@ -298,10 +321,26 @@ class Partition:
         hashes = {run: next(replies) for run in runs}
         self._move_places(hashes, places)
         self._find_tasks(hashes, places)
+        self.check_beside(runs)
         for run, fields in hashes.items():
             if fields:
                 self._check_run(run, fields, places, timers, sums.get(run, 0), events.get(run, 0))
         return hashes
+
+    def beside(self, run):
+        """n -> value that lives beside the run."""
+        start = self.key("v:%s:" % run)
+        return {key[len(start):]: self.client.get(key) for key in self.client.scan_iter(start + "*", count=1000)}
+
+    def check_beside(self, runs):
+        """Every reference of a run that runs has its key, and every key as many references as its `v<n>` says; what
+        is there of a run that is over, `forget` will find."""
+        left = set(self.client.scan_iter(self.key("v:*"), count=1000))
+        for run in runs:
+            fields = self.client.hgetall(self.key("run:" + run))
+            keys = {k: self.client.get(k) for k in left if k.startswith(self.key("v:%s:" % run))}
+            left -= set(keys)
+            check_beside_run(run, fields, {k.rsplit(":", 1)[1]: v for k, v in keys.items()})
 
     def _find_tasks(self, hashes, places):
         """The entries of the task streams that claims name, of runs that still run."""

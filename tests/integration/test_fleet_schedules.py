@@ -32,7 +32,7 @@ stretch to operation p,stretch to operation s,stretch to operation t,operation b
 kills of a worker,pauses of a worker,workers ended in order,replies to a worker lost,replies lost,requests lost,
 requests timed out,requests executed twice,late settle,late start,late hello,late beat,late fire,
 kills of a supervisor,pauses of a supervisor,supervisors' requests lost,supervisors' replies lost,
-commits whose answer was lost,answers of Postgres lost,script flushes,scripts sent again,
+values fetched,commits whose answer was lost,answers of Postgres lost,script flushes,scripts sent again,
 all stood still past their leases,leave left,leave pending,requests sent twice by their producer"""
 # Of so many schedules these too.
 MANY = 10000

@@ -66,6 +66,7 @@ def test_adopted_entries_come_first_and_only_if_they_are_the_callers(part):
 
 
 def test_claims_end_at_one_mebibyte_and_the_rest_stays_for_others(part):
+    part.limit = 1 << 24
     runs = [begin(part, n, data='"%s"' % ("x" * 400000)) for n in range(1, 8)]
     a, sa = worker(part, "a")
     b, sb = worker(part, "b")
@@ -82,6 +83,7 @@ def test_claims_end_at_one_mebibyte_and_the_rest_stays_for_others(part):
 
 
 def test_one_claim_larger_than_the_bound_is_returned_alone(part):
+    part.limit = 1 << 24
     for n in (1, 2):
         begin(part, n, data='"%s"' % ("x" * 2000000))
     w, s = worker(part)
@@ -135,6 +137,7 @@ def test_a_page_of_an_older_session_is_refused(part):
 
 
 def test_hello_pages_by_bytes(part):
+    part.limit = 1 << 24
     for n in range(1, 5):
         begin(part, n, data='"%s"' % ("x" * 700000))
     w, s = worker(part)
@@ -248,6 +251,7 @@ def test_reclaim_ends_at_its_limit_and_drops_what_is_gone(part):
 
 
 def test_reclaim_ends_at_one_mebibyte(part):
+    part.limit = 1 << 24
     for n in range(1, 5):
         begin(part, n, data='"%s"' % ("x" * 700000))
     a, sa = worker(part, "a")

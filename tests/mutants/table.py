@@ -24,6 +24,7 @@ TESTS = {
     "deadlines": Test("test_deadlines.py"),
     "end_to_end": Test("test_end_to_end.py -k 'twice or used_id or stays or choice or documents or cancel'"),
     "worker": Test("test_worker.py test_worker_process.py -k 'table_expired or generation or three_workers or draining'"),
+    "values": Test("test_scripts_values.py", programs=False),
     "handover": Test("test_scripts_handover.py"),
     "stretch": Test("test_scripts_stretch.py", programs=False),
     "stretches": Test("test_stretch", unit=True),
@@ -192,7 +193,7 @@ MUTANTS = [
            "    for name in gmatch(inner, '[^,]+') do\n", "    for name in gmatch('', '[^,]+') do\n", "loops",
            "an inner loop begins anew"),
     Mutant("older_overwrites_younger", "lua/include/settlement.lua",
-           "if not before_it or not is_younger(before_it, ARGV[i + 7]) then", "if true then", "iterations",
+           "if not before_it or not is_younger(before_it, value) then", "if true then", "iterations",
            "an output of an older iteration replaces none of a younger"),
     Mutant("old_iteration_exports", "lua/include/scopes.lua",
            "if not outer or (last_iteration(loop, outer) or '1') ~= iteration then", "if not outer then", "iterations",
@@ -208,6 +209,18 @@ MUTANTS = [
     Mutant("running_loop_is_kept", "lua/include/operations.lua",
            "local over = guard == '' or is_over(guard, scope, field)", "local over = true", "iterations",
            "previous has nothing of a loop that still runs"),
+
+    # --- lua: values beside runs ---
+    Mutant("values_stay_when_replaced", "lua/include/beside.lua", "            if count <= 0 then\n",
+           "            if count < 0 then\n", "values", "what nothing refers to goes"),
+    Mutant("values_go_with_a_copy", "lua/include/beside.lua", "            if count <= 0 then\n",
+           "            if changes[number] < 0 then\n", "values", "a value stays as long as a field refers to it"),
+    Mutant("what_was_there_is_not_read", "lua/include/beside.lua", "        fields[unknown[i]] = values[i]\n", "", "values",
+           "what a field held is counted"),
+    Mutant("values_are_not_forgotten", "lua/forget.lua", "            elseif kind then\n", "            elseif not kind then\n", "values",
+           "values beside a run go with it"),
+    Mutant("values_of_what_is_over", "lua/include/beside.lua", "and run.writes and run.status == 'r' then",
+           "and run.writes then", "values", "a run that is over gets no new values"),
 
     # --- lua: begin and end of runs ---
     Mutant("start_revives", "lua/start.lua", "if call('ZSCORE', prefix .. 'ended', id) then", "if false then", "calls",

@@ -13,11 +13,50 @@ end
 local heads, ready, parked, status_of = {}, {}, {}, {}
 local stands_for, standing = {}, 0 -- entry id -> token, of entries that were handed on
 local left = 0
+
+-- Values beside a run: key -> their length. With those of the runs that are there taken out, none is left.
+local beside = {}
+for _, key in ipairs(redis.call('KEYS', prefix .. 'v:*')) do
+    beside[key] = redis.call('STRLEN', key)
+end
+
+-- references: value of the field -> how many have it; counts: of each, `v<n>`.
+local function beside_wrong(run, runs_on, has_any, references, counts)
+    local count_of = {}
+    for reference, times in pairs(references) do
+        local n, length = reference:match('@(%d+),(%d+)$')
+        local key = prefix .. 'v:' .. run .. ':' .. n
+        count_of[n] = (count_of[n] or 0) + times
+        if runs_on and beside[key] ~= tonumber(length) then
+            return 'run ' .. run .. ' refers to ' .. reference .. ' and there is ' .. tostring(beside[key])
+        end
+    end
+    for n, count in pairs(counts) do
+        local key = prefix .. 'v:' .. run .. ':' .. n
+        if not has_any then
+            return 'run ' .. run .. ' has values beside it and no field v'
+        end
+        if runs_on and count_of[n] ~= tonumber(count) then
+            return 'run ' .. run .. ' counts ' .. count .. ' references to ' .. n .. ' and has '
+                .. tostring(count_of[n])
+        end
+        if not beside[key] then
+            return 'run ' .. run .. ' names ' .. key .. ', which is not there'
+        end
+        beside[key] = nil
+        count_of[n] = nil
+    end
+    if runs_on and next(count_of) then
+        return 'run ' .. run .. ' does not count its references to ' .. next(count_of)
+    end
+end
+
 for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     local run = key:sub(#prefix + 5)
     local fields = redis.call('HGETALL', key)
     local head, tokens, joins, continuations = nil, 0, 0, {}
     local mine, handed = {}, {}
+    local has_any, references, counts = false, {}, {}
     for i = 1, #fields, 2 do
         local field, value = fields[i], fields[i + 1]
         local kind = field:sub(1, 1)
@@ -26,6 +65,14 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
         elseif kind == 't' then
             tokens = tokens + 1
             mine[field:sub(2)] = value
+        elseif field == 'v' then
+            has_any = true
+        elseif kind == 'v' then
+            counts[field:sub(2)] = value
+        elseif kind == 'o' or kind == 'q' or field == 'in' then
+            if value:match('@%d+,%d+$') then
+                references[value] = (references[value] or 0) + 1
+            end
         elseif kind == 'j' then
             joins = joins + 1
         elseif kind == 'c' then
@@ -37,6 +84,10 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     local status, _, counter, open, last = head:match('^(%a)|(%d+)|(%-?%d+)|(%d+)|(%d+)|%d+$')
     if not status then
         return wrong('run', run, 'has the head', head)
+    end
+    local mistake = beside_wrong(run, status == 'r', has_any, references, counts)
+    if mistake then
+        return wrong(mistake)
     end
     status_of[run] = status
     heads[#heads + 1] = run
@@ -75,6 +126,10 @@ for _, key in ipairs(redis.call('KEYS', prefix .. 'run:*')) do
     elseif status == 'c' and tokens + joins > 0 then
         return wrong('run', run, 'has completed with tokens', tokens, 'and open joins', joins)
     end
+end
+
+if next(beside) then
+    return wrong(next(beside), 'is beside no run')
 end
 
 local seen, unread = {}, 0

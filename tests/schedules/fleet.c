@@ -36,6 +36,7 @@ void worker_begin(struct actor *actor, bool same_name)
                                            .lease_ms = WORKER_LEASE_MS,
                                            .drain_timeout_ms = 2000,
                                            .max_value_bytes = 1 << 20,
+                                           .inline_bytes = sim.inline_bytes,
                                            .jq_helper = sim.jq_helper,
                                            .clock = &clock_system};
     sim.newborn = actor;

@@ -308,6 +308,8 @@ static void play_world(uint64_t seed, uint32_t episodes)
     freeReplyObject(wire_words("FLUSHALL"));
     postgres_forget();
     ledger_begin();
+    /* A stored output without its JSON has some 40. */
+    sim.inline_bytes = chance_of(60) ? 42 + chance_below(40) : 0;
     sim.eager = chance_of(70) ? 0 : chance_of(50) ? 10 : 100;
     fleet_begin();
     for (; sim.episode < episodes; sim.episode++)

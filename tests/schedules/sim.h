@@ -110,8 +110,10 @@ struct sim {
     uint32_t budget; /* operations per settle call; 0: as the worker says */
     uint32_t
         eager; /* percent of the steps in which supervisors go on while workers can; 0: when all rest */
-    bool shares; /* nobody keeps the successors of what it settles */
-    bool plods;  /* no node is executed together with the one before it, or with its run's start */
+    size_t
+        inline_bytes; /* what workers keep in a run's hash; 0: as much as they do by themselves */
+    bool shares;      /* nobody keeps the successors of what it settles */
+    bool plods; /* no node is executed together with the one before it, or with its run's start */
     bool always_plods;
     uint64_t calls;    /* of scripts that may have added to a ledger */
     uint64_t arrivals; /* how often a worker's blocking read may have got something */

@@ -167,6 +167,11 @@ static void learn_settle(const struct argv *argv, const redisReply *reply)
             happened("stretch %s", result);
         if (is_failure(argv, at) && !is_ok)
             happened("failures refused: %s", result);
+        static const char gone[] = "is not beside its run any more";
+        if (is_ok && memmem(argv->words[at + 9], argv->lens[at + 9], gone, sizeof(gone) - 1))
+            violated("token %.*s of run %.*s was live and a value that it wants was not there",
+                     (int)argv->lens[at + 2], argv->words[at + 2], (int)argv->lens[at],
+                     argv->words[at]);
         for (long k = 0; k < operations && is_ok; k++) {
             const char kind = argv->words[at + TOKEN_ARGS + 3 * k][0];
             happened("operation %c", kind);
@@ -200,6 +205,18 @@ static void learn(const struct asked *request, const struct argv *argv, const re
             happened("start %s", reply->element[2]->element[i]->str);
         if (reply->element[2]->elements > 1)
             happened("starts of several runs");
+    }
+}
+
+/* What live tokens refer to is there: a failure for want of it is never taken (learn_settle). */
+static void learn_values(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        violated("MGET: %s", reply->str);
+    happened("values fetched");
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type == REDIS_REPLY_NIL)
+            happened("values that had gone");
     }
 }
 
@@ -278,7 +295,7 @@ redisReply *wire_call(struct asked *request)
     const bool script = request->command.is_script;
     struct argv argv = argv_of(&request->command);
     redisReply *reply;
-    char budget[12];
+    char budget[32];
     happened(script ? "script calls" : "commands");
     if (!script)
         take_out_block(request, &argv);
@@ -287,7 +304,10 @@ redisReply *wire_call(struct asked *request)
                           : request->command.script == SCRIPT_START  ? ARGS_BEFORE + 1
                                                                      : 0;
     if (budget_at > 0 && sim.budget) {
-        (void)snprintf(budget, sizeof(budget), "%u", sim.budget);
+        const char *limit = memchr(argv.words[budget_at], ',', argv.lens[budget_at]);
+        const size_t given = limit ? (size_t)(limit - argv.words[budget_at]) : argv.lens[budget_at];
+        (void)snprintf(budget, sizeof(budget), "%u%.*s", sim.budget,
+                       (int)(argv.lens[budget_at] - given), argv.words[budget_at] + given);
         argv.words[budget_at] = budget;
         argv.lens[budget_at] = strlen(budget);
     }
@@ -298,6 +318,8 @@ redisReply *wire_call(struct asked *request)
             argv.lens[WANT_AT] = (size_t)(comma - argv.words[WANT_AT]);
     }
     reply = script ? call_script(request, &argv) : send_argv(&argv, -1);
+    if (!script && word_is(&argv, 0, "MGET"))
+        learn_values(reply);
     trace_call(request, &argv, reply);
     argv_free(&argv);
     return reply;

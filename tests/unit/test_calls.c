@@ -1,5 +1,6 @@
 /* Script calls: what is built, argument by argument, and what is read from replies. */
 #include "base/buf.h"
+#include "protocol/beside.h"
 #include "protocol/calls.h"
 #include "protocol/keys.h"
 #include <setjmp.h>
@@ -96,6 +97,82 @@ static void test_statuses(void **state UNUSED)
     int64_t redis_us = 0;
     assert_int_equal(call_status(NULL, &redis_us, &err), CALL_LOST);
     assert_int_equal(err.code, ERR_UNREACHABLE);
+}
+
+/* --- values beside runs --- */
+
+static void assert_reference(const char *text, const char *number, uint64_t length)
+{
+    struct beside_reference reference = {.length = 0};
+    if (!beside_reference_read(slice_str(text), &reference))
+        fail_msg("%s is no reference", text);
+    assert_slice(reference.number, number);
+    assert_int_equal(reference.length, length);
+}
+
+static void test_references(void **state UNUSED)
+{
+    static const char *const values[] = {
+        "",
+        "7",
+        "17",
+        "@",
+        "@1",
+        "@1,",
+        "@,1",
+        ",1",
+        "1,1",
+        "\"@1,2\"",
+        "c|1|2|3|4",
+        "c|1|2|3|\"x|@4,5\"",
+        "c|1|2|3|[4,5",
+        "x@4,5",
+        "c|1|2|3|x@4,5",
+        "in,default@2,3", /* a parked token's field, of queue default@2 */
+        "@1234567890123456,1",
+        "@1,1234567890123456",
+    };
+    struct beside_reference reference;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        if (beside_reference_read(slice_str(values[i]), &reference))
+            fail_msg("%s is read as a reference", values[i]);
+    }
+    assert_false(beside_reference_read(SLICE_NONE, &reference));
+    assert_reference("@0,5000", "0", 5000);
+    assert_reference("c|1|1700000000000001|1700000000000002|@12,16777216", "12", 16777216);
+    assert_reference("f#2#7|1|0|0|@123456789012345,123456789012345", "123456789012345",
+                     123456789012345);
+}
+
+static void test_limits_stand_with_the_budget(void **state UNUSED)
+{
+    static const struct {
+        size_t limit;
+        const char *argument;
+    } cases[] = {{0, "[512]"}, {BESIDE_INLINE_BYTES, "[512]"}, {64, "[512,64]"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct settle_head head = {.partition = 7,
+                                         .epoch = SLICE("3"),
+                                         .consumer = SLICE("w"),
+                                         .session = SLICE("5"),
+                                         .want = 1,
+                                         .inline_bytes = cases[i].limit,
+                                         .queues = queues};
+        struct command command;
+        char expected[100];
+        command_init(&command);
+        settle_begin(&command, &head, 0);
+        settle_tokens(&command, 0);
+        (void)snprintf(expected, sizeof(expected),
+                       "[1][troupe:{7}:meta][3][w][5]%s[1][2][default][heavy][0][0]",
+                       cases[i].argument);
+        assert_args(&command, SCRIPT_SETTLE, expected);
+        command_init(&command);
+        start_begin_limited(&command, 7, SLICE("3"), cases[i].limit, queues, 0);
+        (void)snprintf(expected, sizeof(expected),
+                       "[1][troupe:{7}:meta][3]%s[2][default][heavy][0]", cases[i].argument);
+        assert_args(&command, SCRIPT_START, expected);
+    }
 }
 
 /* --- settle --- */
@@ -486,11 +563,18 @@ static void test_inspect(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statuses),          cmocka_unit_test(test_settle_call),
-        cmocka_unit_test(test_settle_reply),      cmocka_unit_test(test_claims_that_make_no_sense),
-        cmocka_unit_test(test_malformed_replies), cmocka_unit_test(test_stored_outputs),
-        cmocka_unit_test(test_sessions),          cmocka_unit_test(test_start),
-        cmocka_unit_test(test_the_value_of_run),  cmocka_unit_test(test_the_others),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_limits_stand_with_the_budget),
+        cmocka_unit_test(test_settle_call),
+        cmocka_unit_test(test_settle_reply),
+        cmocka_unit_test(test_claims_that_make_no_sense),
+        cmocka_unit_test(test_malformed_replies),
+        cmocka_unit_test(test_stored_outputs),
+        cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_the_value_of_run),
+        cmocka_unit_test(test_the_others),
         cmocka_unit_test(test_inspect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
