@@ -206,7 +206,8 @@ int task_result_read(struct slice text, struct task_result *result)
         return -1;
     result->kind = kind.len == 1 ? kind.ptr[0] : '?';
     result->body = text;
-    return memchr("cftlz", result->kind, 5) && decimal_i64(started, &result->started_us) &&
+    return result->kind != '\0' && strchr("cftlz", result->kind) &&
+                   decimal_i64(started, &result->started_us) &&
                    decimal_i64(ended, &result->ended_us)
                ? 0
                : -1;

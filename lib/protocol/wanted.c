@@ -158,7 +158,7 @@ static bool parse_item(struct slice text, struct wanted_item *item)
         return true;
     }
     item->kind = WANTED_NODE;
-    if (text.len > 1 && memchr("pyq", text.ptr[0], 3)) {
+    if (text.len > 1 && text.ptr[0] != '\0' && strchr("pyq", text.ptr[0])) {
         /* p, y: the token's own number; q: a node of the previous iteration */
         item->kind = text.ptr[0] == 'p'   ? WANTED_PARKED
                      : text.ptr[0] == 'y' ? WANTED_RESULT

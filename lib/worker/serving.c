@@ -78,10 +78,14 @@ struct serving *serving_new(struct plugins *plugins, const struct serving_option
         .log = on_log,
     };
     struct serving *serving = calloc(1, sizeof(*serving));
-    if (serving)
-        serving->worker = troupe_worker_new(&settings);
-    if (!serving || !serving->worker || add_handlers(serving, plugins_registry(plugins)) != 0) {
-        (void)serving_free(serving);
+    if (!serving) {
+        (void)err_set(err, ERR_LIMIT, "tasks for plugins cannot be served: no memory");
+        return NULL;
+    }
+    serving->worker = troupe_worker_new(&settings);
+    if (!serving->worker || add_handlers(serving, plugins_registry(plugins)) != 0) {
+        troupe_worker_free(serving->worker);
+        free(serving);
         (void)err_set(err, ERR_USAGE, "tasks for plugins cannot be served: the log says why");
         return NULL;
     }
