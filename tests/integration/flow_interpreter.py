@@ -64,6 +64,7 @@ class Replay:
         self.last = {}  # (loop, scope around it) -> last iteration
         self.unhandled = []
         self.todo = collections.deque()
+        self.later = []  # what may have seen something that is not replayed yet
         self.seen = collections.Counter()
 
     def wrong(self, node, scope, what, *values):
@@ -78,10 +79,19 @@ class Replay:
         while True:
             while self.todo:
                 self.todo.popleft()()
-            if not self.decide_what_is_early():
+            if not self.try_again() and not self.decide_what_is_early():
                 break
+        for _, _, _, wrong in self.later:
+            raise wrong
         self.check_end()
         return self.seen
+
+    def try_again(self):
+        """What did not fit when less had been replayed. True when one of them does now."""
+        later, self.later = self.later, []
+        for node, scope, candidates, _ in later:
+            self.execute(node, scope, candidates)
+        return len(self.later) < len(later)
 
     def decide_what_is_early(self):
         """In a run that ended early: joins that could run before all their edges were decided."""
@@ -200,7 +210,17 @@ class Replay:
                     self.go_on(node, scope, execution)
                     return
                 tried.append(why)
-        self.wrong(node, scope, "%s", " | or ".join(dict.fromkeys(tried)) or "could not have run yet")
+        try:
+            self.wrong(node, scope, "%s", " | or ".join(dict.fromkeys(tried)) or "could not have run yet")
+        except Mismatch as wrong:
+            if not self.may_see_more(node, scope):
+                raise
+            self.later.append((node, scope, candidates, wrong))
+
+    def may_see_more(self, node, scope):
+        """Whether timing may have shown it what is not there yet: here one thing is done after the other."""
+        return any(not self.certain(node, name) and not self.visible(node, scope, name)
+                   for name in self.names_of(node))
 
     def absences(self, node, scope):
         """Sets of names that timing may have made absent."""
