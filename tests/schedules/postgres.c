@@ -58,7 +58,7 @@ static enum misfortune wait_for_turn(const char *query)
     happened("statements");
     trace("  sql %.80s", query);
     actor_yield(actor, WANTS_POSTGRES);
-    if (strcasecmp(query, "begin") == 0)
+    if (strncasecmp(query, "begin", strlen("begin")) == 0) /* settings may follow */
         actor->in_transaction = true;
     else if (strcasecmp(query, "commit") == 0 || strcasecmp(query, "rollback") == 0)
         actor->in_transaction = false;
