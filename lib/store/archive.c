@@ -490,7 +490,7 @@ static int commit_rows(struct store *store, struct archive *archive, struct slic
                        struct err *err)
 {
     if (move_cursors(store, archive, owner, err) != 0 ||
-        values_commit(store, &archive->values, archive->collect_count > 0, err) != 0)
+        values_commit(store, &archive->values, err) != 0)
         return -1;
 #define X(field, count, sql)                                                                       \
     if (copy_rows(store, sql, &archive->field, archive->count, err) != 0)                          \

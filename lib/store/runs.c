@@ -98,7 +98,7 @@ static int insert_with_value(struct store *store, const struct store_submit *sub
     sha256_show(values->items[0].digest, hex);
     if (store_begin(store, err) != 0)
         return -1;
-    int result = values_commit(store, values, false, err);
+    int result = values_commit(store, values, err);
     if (result == 0)
         result = insert_run(store, submit, run_id, hex, existed, err);
     if (result == 0 && !*existed)

@@ -172,17 +172,15 @@ static int add_all(struct store *store, const struct values *values, struct err 
     return result;
 }
 
-int values_commit(struct store *store, struct values *values, bool alone, struct err *err)
+int values_commit(struct store *store, struct values *values, struct err *err)
 {
     if (values->failed)
         return err_set(err, ERR_LIMIT, "no memory for the values of a transaction");
     if (values->count == 0)
         return 0;
     put_in_order(values);
-    if (store_exec_script(store,
-                          alone ? "select pg_advisory_xact_lock(" VALUES_LOCK ")"
-                                : "select pg_advisory_xact_lock_shared(" VALUES_LOCK ")",
-                          err) == 0 &&
+    if (store_exec_script(store, "select pg_advisory_xact_lock_shared(" VALUES_LOCK ")", err) ==
+            0 &&
         leave_new(store, values, err) == 0 && add_all(store, values, err) == 0)
         return 0;
     return err_prefix(err, "keeping values");

@@ -58,10 +58,10 @@ static inline bool values_take(struct values *values, struct slice json,
 }
 
 /* Within a transaction that is read committed, before it has rows that somebody else who adds values may
- * wait for. Takes the lock, `alone` if more values will be added after these, then adds what is not there,
- * in the order of the digests: two that add the same ones wait for each other one way. Without values
- * nothing happens. */
-MUSTCHECK int values_commit(struct store *store, struct values *values, bool alone,
-                            struct err *err);
+ * wait for. Takes the lock, shared: who stands still with it keeps nobody from adding. Then adds what is not
+ * there, in the order of the digests: two that add the same ones wait for each other one way. Where more are
+ * added later in the transaction they may do so both ways: Postgres ends one of them after a second, and
+ * its batch is made again. Without values nothing happens. */
+MUSTCHECK int values_commit(struct store *store, struct values *values, struct err *err);
 
 #endif

@@ -1,9 +1,10 @@
 -- drop_unreferenced_values: removes the values that no row refers to, and says how many. Who adds values
 -- holds the lock below shared until the rows that refer to them are committed (lib/store/values.h): behind
 -- it nobody is about to refer to a value that is there. What to remove is looked for before, so that it
--- is held for the look-ups of those few only; by the indexes, whatever the planner thinks of the tables.
+-- is held for the look-ups of those few only; by the indexes, whatever the planner thinks of the tables. It gives up
+-- when somebody who adds values stands still for 5 s: the others would wait behind it.
 create or replace function drop_unreferenced_values() returns bigint
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set lock_timeout = '5s' as $$
 declare
     candidates bytea[];
     dropped bigint;

@@ -70,7 +70,7 @@ static void commit(struct store *store, struct values *values)
 {
     struct err err = ERR_INIT;
     assert_ok(store_begin(store, &err));
-    assert_ok(values_commit(store, values, false, &err));
+    assert_ok(values_commit(store, values, &err));
     assert_ok(store_commit(store, &err));
 }
 
@@ -140,7 +140,7 @@ static void *commit_there(void *context)
     struct other *other = context;
     other->result = store_begin(other->store, &other->err);
     if (other->result == 0)
-        other->result = values_commit(other->store, &other->values, false, &other->err);
+        other->result = values_commit(other->store, &other->values, &other->err);
     if (other->result == 0)
         other->result = store_commit(other->store, &other->err);
     else
@@ -174,7 +174,7 @@ static void two_add_the_same(struct store *store, bool first_commits)
     assert_true(take(&other.values, LONG_C) && take(&other.values, LONG_B) &&
                 take(&other.values, LONG_A));
     assert_ok(store_begin(store, &err));
-    assert_ok(values_commit(store, &values, false, &err));
+    assert_ok(values_commit(store, &values, &err));
     assert_int_equal(pthread_create(&thread, NULL, commit_there, &other), 0);
     wait_for_waiting(looking);
     if (first_commits)
