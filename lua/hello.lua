@@ -4,8 +4,8 @@
 -- KEYS  1 meta key of the partition
 -- ARGV  epoch, consumer, lease in ms, from (empty, or `next` of the page before), limit (claims),
 --       nqueues, queue…
--- reply ok, time in µs, session, next (empty: that was all), claims | epoch | hold
---       | session (from is of an older session)
+-- reply ok, time in µs, session, next (empty: that was all), claims, 1 if this name had a session before
+--       | epoch | hold | session (from is of an older session)
 --
 -- Invariants: an empty `from` makes a new session and so ends every older one of this consumer; session
 -- numbers of a partition never repeat; a page never changes generations. Consumers that hold entries and
@@ -88,4 +88,4 @@ for i = queue_first, queue_count - 1 do
     after = '0-0'
 end
 drop_all()
-return {'ok', now_us, session, next_page, claims}
+return {'ok', now_us, session, next_page, claims, registered and '1' or ''}

@@ -203,6 +203,7 @@ struct hello_reply {
     struct slice session;
     struct slice next; /* len 0: that was all */
     struct claims claims;
+    bool had_session; /* this name, before: ours or that of a process which has not left */
 };
 MUSTCHECK int hello_read(const redisReply *reply, struct hello_reply *out);
 

@@ -19,8 +19,12 @@ int hello_read(const redisReply *reply, struct hello_reply *out)
 {
     out->session = reply_part_text(reply, 0);
     out->next = reply_part_text(reply, 1);
-    return out->session.len > 0 && out->next.ptr && reply_part_claims(reply, 2, &out->claims) ? 0
-                                                                                              : -1;
+    const struct slice had_session = reply_part_text(reply, 3);
+    out->had_session = had_session.len > 0;
+    return out->session.len > 0 && out->next.ptr && had_session.ptr &&
+                   reply_part_claims(reply, 2, &out->claims)
+               ? 0
+               : -1;
 }
 
 void beat_build(struct command *command, uint16_t partition, struct slice epoch,

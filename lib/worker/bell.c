@@ -200,6 +200,12 @@ void bell_tick(struct bell *bell)
     look_for_lost(bell);
 }
 
+void bell_distrust(struct bell *bell)
+{
+    if (!bell->lost_us)
+        bell->lost_us = worker_mono_us(bell->worker);
+}
+
 /* --- arming --- */
 
 static bool listens_to(const struct channel *channel)

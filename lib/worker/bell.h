@@ -20,6 +20,8 @@ MUSTCHECK struct bell *bell_new(struct worker *worker, const char *url, struct e
 void bell_free(struct bell *bell);
 /* Arms it unless it is armed, backs off, or has nothing to listen to. */
 void bell_arm(struct bell *bell);
+/* A process of this name was here before and has not left: a read of its bell may still be served, in our name. */
+void bell_distrust(struct bell *bell);
 /* Looks a second time for what a lost read may have brought. */
 void bell_tick(struct bell *bell);
 bool bell_is_armed(const struct bell *bell);

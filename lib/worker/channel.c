@@ -320,6 +320,8 @@ static void take_page(struct channel *channel, const redisReply *reply)
         channel_back_off(channel);
         return;
     }
+    if (!channel->session[0] && page.had_session)
+        bell_distrust(channel->worker->bell);
     memcpy(channel->session, page.session.ptr, page.session.len);
     channel->session[page.session.len] = '\0';
     memcpy(channel->page, page.next.ptr, page.next.len);

@@ -131,25 +131,12 @@ class Play:
         with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
-    def state_of_postgres(self):
-        """Who has what, for whoever reads why nothing went on."""
-        record = Record(self.servers.postgres, self.database)
-        lines = ["", "Postgres:"]
-        lines += map(str, record.sql("select now(), clock_timestamp()"))
-        lines += map(str, record.sql("select * from partition_state order by 1"))
-        lines += map(str, record.sql("select pid, state, wait_event, xact_start, left(query, 200) from pg_stat_activity"
-                                     " where datname = current_database() and pid <> pg_backend_pid()"))
-        lines += map(str, record.sql("select pid, locktype, relation::regclass, mode, granted from pg_locks"
-                                     " where pid <> pg_backend_pid()"))
-        return "\n".join(lines) + "\n"
-
     def finish(self):
         """Counters of what happened."""
         status = self.process.wait()
         with open(self.path("err"), "rb") as f:
             said = f.read().decode(errors="replace")
         if status != 0:
-            said += self.state_of_postgres()
             kept = os.path.join(tempfile.gettempdir(), "troupe-schedules-failed-%d.log" % self.process.pid)
             with open(kept, "w", encoding="utf-8") as f:
                 f.write(said)

@@ -185,8 +185,9 @@ class Partition:
                 len(executed), *settled]
 
     def hello(self, consumer, limit=100, origin="", lease=60000, queues=None):
-        session, following, claims = self.call("hello", consumer, lease, origin, limit,
-                                               *self.named_queues(queues))
+        session, following, claims, had = self.call("hello", consumer, lease, origin, limit,
+                                                    *self.named_queues(queues))
+        self.had_session = had == "1"  # this name, before
         return session, following, [Claim(c) for c in claims]
 
     def settle(self, consumer, session, tokens=(), want=0, budget=512, adopt=(), queues=None, keep=0):

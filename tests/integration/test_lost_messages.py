@@ -2,6 +2,7 @@
 the wrong one. Any message at any moment: test_chaos_short.py and tests/lab.
 """
 import json
+import threading
 import uuid
 
 import pytest
@@ -124,5 +125,53 @@ def test_one_message_of_each_kind_is_lost(stack, proxy, kind):
                 break
         else:
             raise AssertionError("no %s was met" % target)
+    load.check_redis_is_empty(stack)
+    load.check_record(stack)
+
+
+# --- A worker is killed and started again under its name; what it was reading is served all the same ---
+
+LATER = {"metadata": {"name": "later"},
+         "nodes": [{"id": "a", "type": "delay", "config": {"ms": 1}}, {"id": "b", "type": "noop"}],
+         "edges": [{"from": "a", "to": "b"}]}
+
+
+def blocked_reads(stack):
+    return [c for c in stack.redis_client().client_list() if "b" in c["flags"] and c["cmd"] == "xreadgroup"]
+
+
+def read_on(stack, name, brought):
+    """As the bell of the one that was killed would, had Redis not noticed."""
+    streams = {key: ">" for key in stack.redis_client().keys("troupe:{*}:q:default")}
+    reply = stack.redis_client().xreadgroup("fleet", name, streams, count=1, block=10000)
+    brought.extend(entry for _, entries in reply or [] for entry, _ in entries)
+
+
+def test_what_the_process_before_was_given_is_not_lost(stack):
+    stack.migrate()
+    stack.start_supervisor()
+    stack.deploy(LATER)
+    client, done = stack.redis_client(), 0
+    for _ in range(5):
+        worker = stack.start_worker("--name", "again", TROUPE_LEASE="60s")
+        stack.wait_until(lambda: blocked_reads(stack), what="its bell")
+        worker.kill()
+        stack.wait_until(lambda: not blocked_reads(stack), what="its end")
+        brought = []
+        reader = threading.Thread(target=read_on, args=(stack, "again", brought))
+        reader.start()
+        stack.wait_until(lambda: blocked_reads(stack) or not reader.is_alive(), what="its read, still there")
+        worker = stack.start_worker("--name", "again", TROUPE_LEASE="60s")
+        stack.wait_until(lambda: len(blocked_reads(stack)) == 2 or not reader.is_alive(), what="its new bell")
+        client.xadd("troupe:runs", {"workflow": "later", "input": "1"})
+        done += 1
+        stack.wait_until(lambda: completed(stack) == done, what="the run's end")
+        reader.join()
+        worker.kill()
+        if brought:
+            break
+    else:
+        raise AssertionError("the old read was given nothing in five attempts: nothing shown")
+    stack.start_worker()
     load.check_redis_is_empty(stack)
     load.check_record(stack)

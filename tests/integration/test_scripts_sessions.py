@@ -107,6 +107,18 @@ def test_hello_gives_a_new_session_and_what_is_pending(part):
     part.check(runs)
 
 
+def test_hello_tells_whether_the_name_had_a_session(part):
+    begin(part)
+    part.hello("w1")
+    assert not part.had_session
+    part.hello("w1")
+    assert part.had_session
+    session, _, _ = part.hello("w1")
+    assert part.call("leave", "w1", session, *part.named_queues(None)) == ["left"]
+    part.hello("w1")
+    assert not part.had_session
+
+
 def test_hello_pages(part):
     runs = [begin(part, n, entries=[(0, "default", "in;"), (1, "heavy", "in;")]) for n in range(1, 8)]
     w, s = worker(part)

@@ -29,6 +29,7 @@ TESTS = {
     "stretch": Test("test_scripts_stretch.py", programs=False),
     "stretches": Test("test_stretch", unit=True),
     "starts": Test("test_scripts_start.py", programs=False),
+    "same_name": Test("test_lost_messages.py -k process_before"),
     "first_producer": Test("test_faults.py -k 'producer_that or somebody_removes'"),
     "fleet": Test("test_fleet_schedules.py", limit_s=400, goals=("schedules-programs",), SCHEDULES="1900"),
     # What goes wrong in queues only, seldom.
@@ -427,6 +428,9 @@ MUTANTS = [
            "if (channel->state != CHANNEL_OPEN && channel->state != CHANNEL_GREETING)\n        return;\n    if (channel->adopt_count",
            "if (channel->state != CHANNEL_OPEN)\n        return;\n    if (channel->adopt_count", "plodding",
            "what the bell brings is executed"),
+    Mutant("process_before_trusted", "lib/worker/channel.c",
+           "if (!channel->session[0] && page.had_session)", "if (channel->session[0] && page.had_session && channel->hold)",
+           "same_name", "what a late read of a killed process brings is executed by the one that has its name"),
     Mutant("entries_that_look_alike", "lib/worker/channel.c",
            "if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live))",
            "if (slice_eq(token->live, claim->live))", "plodding_on", "an entry that stands for the next token brings it"),

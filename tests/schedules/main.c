@@ -78,6 +78,7 @@ void violated(const char *format, ...)
         trace_print();
     if (sim.redis)
         check_dump();
+    postgres_dump();
     _Exit(1);
 }
 

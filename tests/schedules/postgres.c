@@ -49,6 +49,34 @@ bool postgres_somebody_waits(void)
     return some;
 }
 
+void postgres_dump(void)
+{
+    static const char *const queries[] = {
+        "select clock_timestamp() as now, * from partition_state order by partition",
+        "select pid, state, wait_event_type, wait_event, xact_start, left(query, 100) as query "
+        "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        "select pid, locktype, relation::regclass, objid, mode, granted from pg_locks "
+        "where pid <> pg_backend_pid() order by pid"};
+    static char separator[] = " | "; /* libpq wants it to be writable */
+    const PQprintOpt options = {.header = true, .align = true, .fieldSep = separator};
+    for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+        PGresult *result = PQexec(watcher, queries[i]);
+        if (PQresultStatus(result) == PGRES_TUPLES_OK)
+            PQprint(stderr, result, &options);
+        else
+            (void)fprintf(stderr, "Postgres: %s", PQerrorMessage(watcher));
+        PQclear(result);
+    }
+    for (uint32_t i = 0; i < sim.supervisor_count; i++) {
+        const struct actor *actor = &sim.supervisors[i];
+        (void)fprintf(stderr, "%s: %s, wants %d%s%s%s\n", actor->name,
+                      actor->alive ? "alive" : "dead", actor->wants,
+                      actor->paused_until_us ? ", paused" : "",
+                      actor->in_transaction ? ", in a transaction" : "",
+                      actor->awaits_lock ? ", awaits a lock" : "");
+    }
+}
+
 /* What befalls this statement. */
 static enum misfortune wait_for_turn(const char *query)
 {

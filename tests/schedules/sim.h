@@ -192,6 +192,8 @@ void postgres_begin(void);
 void postgres_forget(void);
 /* For a lock that another connection has. */
 bool postgres_somebody_waits(void);
+/* Who has what, on standard error: for whoever reads why nothing went on. */
+void postgres_dump(void);
 
 /* --- redis.c: a supervisor's blocking read --- */
 

@@ -368,11 +368,16 @@ static void test_sessions(void **state UNUSED)
     assert_args(&command, SCRIPT_LEAVE, "[1][troupe:{2}:meta][3][v][*][2][default][heavy]");
 
     struct hello_reply hello;
-    redisReply *reply = reply_of(OK(5) "$2\r\n12\r\n$0\r\n\r\n*0\r\n");
+    redisReply *reply = reply_of(OK(6) "$2\r\n12\r\n$0\r\n\r\n*0\r\n$0\r\n\r\n");
     assert_int_equal(hello_read(reply, &hello), 0);
     assert_slice(hello.session, "12");
     assert_int_equal(hello.next.len, 0);
     assert_int_equal(hello.claims.count, 0);
+    assert_false(hello.had_session);
+    freeReplyObject(reply);
+    reply = reply_of(OK(6) "$2\r\n13\r\n$0\r\n\r\n*0\r\n$1\r\n1\r\n");
+    assert_int_equal(hello_read(reply, &hello), 0);
+    assert_true(hello.had_session);
     freeReplyObject(reply);
 
     struct redisReply **lapsed;
