@@ -89,8 +89,7 @@ void actor_start_supervisor(struct actor *actor)
                                                .queue_count = 1,
                                                .lease_ms = OWNER_LEASE_MS,
                                                .batch_entries = chance_of(15) ? 2 : 256,
-                                               .inline_bytes =
-                                                   sim.values && chance_of(50) ? 16 : 4096,
+                                               .inline_bytes = chance_of(50) ? 16 : 4096,
                                                .clock = &clock_system};
     sim.newborn = actor;
     actor->stop = 0;

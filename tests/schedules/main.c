@@ -1,7 +1,7 @@
 /* schedules: plays episodes, each a few runs on a fleet to which things happen. See sim.h.
  *
  *   schedules --redis SOCKET --database URI --clock FILE --check FILE --flows FILE --runs FILE
- *             [--jq PROGRAM] [--seed FIRST] [--count WORLDS] [--episodes N] [--plods] [--values] [--trace]
+ *             [--jq PROGRAM] [--seed FIRST] [--count WORLDS] [--episodes N] [--plods] [--trace]
  *
  * A world begins with an empty Redis and a new fleet, and is what its seed says; its episodes follow one
  * another, each until nothing is left to do. flows: a line each: name, TAB, 1 when it only ends by a
@@ -361,10 +361,6 @@ static struct arguments read_arguments(int argc, char **argv)
         }
         if (strcmp(name, "--plods") == 0) {
             sim.always_plods = true;
-            continue;
-        }
-        if (strcmp(name, "--values") == 0) {
-            sim.values = true;
             continue;
         }
         const char *value = i + 1 < argc ? argv[++i] : NULL;

@@ -115,7 +115,6 @@ struct sim {
     bool shares;      /* nobody keeps the successors of what it settles */
     bool plods; /* no node is executed together with the one before it, or with its run's start */
     bool always_plods;
-    bool values;       /* supervisors may keep short values by content address too */
     uint64_t calls;    /* of scripts that may have added to a ledger */
     uint64_t arrivals; /* how often a worker's blocking read may have got something */
     bool tracing;
