@@ -429,7 +429,7 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
 static const char update_sql[] = UPDATE_RUNS("p.output", "p.kept", RUN_ARRAYS);
 
 /* What is collected may be too long for its row ($10), and is kept then: in the order of the digests,
- * behind the lock (values.h). */
+ * behind the lock (values.h). The batch's own values were added in a transaction before. */
 static const char collect_sql[] =
     "with told as (select * from " RUN_ARRAYS "),"
     " made as materialized ("
@@ -490,7 +490,7 @@ static int commit_rows(struct store *store, struct archive *archive, struct slic
                        struct err *err)
 {
     if (move_cursors(store, archive, owner, err) != 0 ||
-        values_commit(store, &archive->values, err) != 0)
+        (!archive->collect_count && values_commit(store, &archive->values, err) != 0))
         return -1;
 #define X(field, count, sql)                                                                       \
     if (copy_rows(store, sql, &archive->field, archive->count, err) != 0)                          \
@@ -510,11 +510,9 @@ static const char begin_script[] = "begin;"
                                    "set local enable_mergejoin = off;"
                                    "notify troupe_progress"; /* at the commit */
 
-int archive_commit(struct store *store, struct archive *archive, struct slice owner,
-                   struct err *err)
+static int commit_batch(struct store *store, struct archive *archive, struct slice owner,
+                        struct err *err)
 {
-    if (!archive_ok(archive))
-        return err_set(err, ERR_LIMIT, "no memory for a batch of the archive");
     if (store_begin_as(store, begin_script, err) != 0)
         return -1;
     if (commit_rows(store, archive, owner, err) != 0) {
@@ -522,4 +520,17 @@ int archive_commit(struct store *store, struct archive *archive, struct slice ow
         return -1;
     }
     return store_commit(store, err);
+}
+
+int archive_commit(struct store *store, struct archive *archive, struct slice owner,
+                   struct err *err)
+{
+    if (!archive_ok(archive))
+        return err_set(err, ERR_LIMIT, "no memory for a batch of the archive");
+    /* One that collects adds values of its own, which would not be in one order with the batch's. */
+    if (archive->collect_count > 0 && values_commit_before(store, &archive->values, err) != 0)
+        return -1;
+    const int result = commit_batch(store, archive, owner, err);
+    values_unlock(store, &archive->values);
+    return result;
 }

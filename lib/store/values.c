@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "store/connection.h"
 #include "store/copy.h"
+#include "store/state.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,4 +185,34 @@ int values_commit(struct store *store, struct values *values, struct err *err)
         leave_new(store, values, err) == 0 && add_all(store, values, err) == 0)
         return 0;
     return err_prefix(err, "keeping values");
+}
+
+int values_commit_before(struct store *store, struct values *values, struct err *err)
+{
+    if (values->count == 0 && !values->failed)
+        return 0;
+    if (store_begin(store, err) != 0)
+        return -1;
+    values->locked = true;
+    if (store_exec_script(store, "select pg_advisory_lock_shared(" VALUES_LOCK ")", err) == 0 &&
+        values_commit(store, values, err) == 0) {
+        if (store_commit(store, err) == 0)
+            return 0;
+    } else {
+        store_rollback(store);
+    }
+    values_unlock(store, values);
+    return -1;
+}
+
+void values_unlock(struct store *store, struct values *values)
+{
+    struct err err = ERR_INIT;
+    if (!values->locked)
+        return;
+    values->locked = false;
+    /* A connection that is closed holds no lock. */
+    if (store->conn &&
+        store_exec_script(store, "select pg_advisory_unlock_shared(" VALUES_LOCK ")", &err) != 0)
+        store_disconnect(store);
 }

@@ -35,6 +35,7 @@ struct values {
     struct value *items; /* owned; distinct but for what came far apart */
     uint32_t count, size;
     bool failed; /* sticky: no memory */
+    bool locked; /* the connection holds the lock */
 };
 
 /* Takes no memory before there is a value to keep. */
@@ -59,9 +60,14 @@ static inline bool values_take(struct values *values, struct slice json,
 
 /* Within a transaction that is read committed, before it has rows that somebody else who adds values may
  * wait for. Takes the lock, shared: who stands still with it keeps nobody from adding. Then adds what is not
- * there, in the order of the digests: two that add the same ones wait for each other one way. Where more are
- * added later in the transaction they may do so both ways: Postgres ends one of them after a second, and
- * its batch is made again. Without values nothing happens. */
+ * there, in the order of the digests: two that add the same ones wait for each other one way. That holds for
+ * whoever adds values once in a transaction. Without values nothing happens. */
 MUSTCHECK int values_commit(struct store *store, struct values *values, struct err *err);
+
+/* Before a transaction that adds values by itself: adds these in one of their own. Nobody refers to them yet, so
+ * the connection holds the lock, until values_unlock. Without values nothing happens. */
+MUSTCHECK int values_commit_before(struct store *store, struct values *values, struct err *err);
+/* Once the rows are committed, or are not. */
+void values_unlock(struct store *store, struct values *values);
 
 #endif

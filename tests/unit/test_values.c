@@ -202,6 +202,45 @@ static void two_add_the_same_and_the_first_does_not(void **state)
     two_add_the_same(*state, false);
 }
 
+/* What a batch that collects does: its own come before, then it adds one in the transaction of its rows. */
+static void one_adds_more_of_them_later(void **state)
+{
+    struct err err = ERR_INIT;
+    struct values before, later;
+    struct other other = {.err = ERR_INIT};
+    REQUIRE_SERVER();
+    struct store *looking = connect_store();
+    other.store = connect_store();
+    values_init(&before, INLINE_BYTES);
+    values_init(&later, INLINE_BYTES);
+    values_init(&other.values, INLINE_BYTES);
+    assert_true(take(&before, LONG_A) && take(&later, LONG_B));
+    assert_true(take(&other.values, LONG_A) && take(&other.values, LONG_B));
+    assert_ok(values_commit_before(*state, &before, &err));
+    /* Whoever adds A as well does not wait for what comes with the rows, and so nobody in a circle. */
+    assert_ok(store_begin(other.store, &other.err));
+    assert_ok(values_commit(other.store, &other.values, &other.err));
+    assert_ok(store_commit(other.store, &other.err));
+    /* Nobody refers to A yet, and it stays. */
+    assert_int_equal(store_exec_script(looking,
+                                       "begin; set local lock_timeout = '1ms';"
+                                       "select pg_advisory_xact_lock(" VALUES_LOCK ")",
+                                       &err),
+                     -1);
+    assert_ok(store_exec_script(looking, "rollback", &err));
+    assert_ok(store_begin(*state, &err));
+    assert_ok(values_commit(*state, &later, &err));
+    assert_ok(store_commit(*state, &err));
+    values_unlock(*state, &before);
+    assert_all_are_what_they_say(*state, 2);
+    assert_int_equal(ask(looking, "select drop_unreferenced_values()"), 2);
+    values_free(&before);
+    values_free(&later);
+    values_free(&other.values);
+    store_free(other.store);
+    store_free(looking);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +252,7 @@ int main(void)
                                         clean_up),
         cmocka_unit_test_setup_teardown(two_add_the_same_and_the_first_does_not, set_up_record,
                                         clean_up),
+        cmocka_unit_test_setup_teardown(one_adds_more_of_them_later, set_up_record, clean_up),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
