@@ -224,6 +224,7 @@ static int64_t earlier(int64_t a_us, int64_t b_us) { return b_us < a_us ? b_us :
 /* Nobody can move: until somebody may. */
 static void let_time_pass(uint32_t idle)
 {
+    postgres_let_go();
     const int64_t now_us = clock_now_us();
     int64_t until_us = now_us + (idle < IDLE_SHORT ? STEP_SHORT_US : STEP_LONG_US);
     for (uint32_t i = 0; i < sim.worker_count; i++) {

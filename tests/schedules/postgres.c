@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { ANSWER_MS = 200 };
+enum { ANSWER_MS = 200, LEFT_MOST = 32 };
 
 int __real_PQsendQuery(PGconn *conn, const char *query);
 int __real_PQsendQueryParams(PGconn *conn, const char *query, int count, const Oid *types,
@@ -22,6 +22,9 @@ void __wrap_PQfinish(PGconn *conn);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 
 static PGconn *watcher; /* the scheduler's own */
+static int
+    left_waiting[LEFT_MOST]; /* server processes whose client is gone, and that wait for a lock */
+static uint32_t left_count;
 
 void postgres_begin(void)
 {
@@ -147,22 +150,70 @@ PGconn *__wrap_PQconnectStartParams(const char *const *keys, const char *const *
     return actor && actor->dying ? NULL : __real_PQconnectStartParams(keys, values, expand);
 }
 
-/* What an abandoned connection has locked is free when its server process has noticed, which takes it real time:
- * ours may pass leases meanwhile. One that waits for a lock itself notices nothing before it has that. */
+/* --- connections whose client is gone --- */
+
+static PGresult *ask(const char *query)
+{
+    PGresult *result = PQexec(watcher, query);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        violated("Postgres: %s", PQerrorMessage(watcher));
+    return result;
+}
+
+/* What it has locked is free when its server process has noticed, which takes it real time: ours may pass
+ * leases meanwhile. One that waits for a lock itself notices nothing before it has that. */
 static void wait_until_gone(int pid)
 {
     char query[128];
-    bool there = pid != 0;
+    bool there = pid != 0, waits = false;
     (void)snprintf(query, sizeof(query),
-                   "select 1 from pg_stat_activity where pid = %d and "
-                   "wait_event_type is distinct from 'Lock'",
-                   pid);
-    while (there) {
-        PGresult *result = PQexec(watcher, query);
-        if (PQresultStatus(result) != PGRES_TUPLES_OK)
-            violated("Postgres: %s", PQerrorMessage(watcher));
+                   "select wait_event_type = 'Lock' from pg_stat_activity where pid = %d", pid);
+    while (there && !waits) {
+        PGresult *result = ask(query);
         there = PQntuples(result) > 0;
+        waits = there && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
         PQclear(result);
+    }
+    if (!there)
+        return;
+    happened("connections that were left waiting for a lock");
+    if (left_count == LEFT_MOST)
+        violated("more than %d connections were left waiting for locks", LEFT_MOST);
+    left_waiting[left_count++] = pid;
+}
+
+/* Their process ids, as an array of Postgres. */
+static void write_left(char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, "array[");
+    for (uint32_t i = 0; i < left_count; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%d", i > 0 ? "," : "", left_waiting[i]);
+    (void)snprintf(text + at, size - at, "]");
+}
+
+void postgres_let_go(void)
+{
+    enum { PID_CHARACTERS = 12 };
+    char pids[LEFT_MOST * PID_CHARACTERS + 16], query[2 * sizeof(pids) + 256];
+    for (int tries = 0; left_count > 0; tries++) {
+        write_left(pids, sizeof(pids));
+        (void)snprintf(query, sizeof(query),
+                       "select count(*), count(*) filter (where exists (select from "
+                       "unnest(pg_blocking_pids(pid)) as b (pid) where b.pid <> all (%s))) "
+                       "from pg_stat_activity where pid = any (%s)",
+                       pids, pids);
+        PGresult *result = ask(query);
+        const bool gone = strcmp(PQgetvalue(result, 0, 0), "0") == 0;
+        const bool behind_others = strcmp(PQgetvalue(result, 0, 1), "0") != 0;
+        PQclear(result);
+        if (gone)
+            left_count = 0;
+        else if (behind_others)
+            return;
+        else if (tries == ANSWER_MS * 100)
+            violated("connections whose client is gone do not end");
+        else
+            (void)__wrap_poll(NULL, 0, 1);
     }
 }
 

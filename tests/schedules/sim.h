@@ -191,6 +191,8 @@ void postgres_begin(void);
 void postgres_forget(void);
 /* For a lock that another connection has. */
 bool postgres_somebody_waits(void);
+/* Before time passes: those whose client is gone end by themselves, unless they wait for one that is alive. */
+void postgres_let_go(void);
 /* Who has what, on standard error: for whoever reads why nothing went on. */
 void postgres_dump(void);
 
