@@ -152,7 +152,7 @@ all: libtroupe
 # --- Installing -----------------------------------------------------------------------------------
 
 PREFIX ?= /usr/local
-VERSION := $(shell sed -n 's/^.define TROUPE_VERSION "\(.*\)"/\1/p' cmd/troupe-worker/main.c)
+VERSION := $(shell sed -n 's/^.define TROUPE_VERSION "\(.*\)"/\1/p' lib/base/version.h)
 
 .PHONY: install install-libtroupe
 install: all install-libtroupe

@@ -4,6 +4,7 @@
  * address space that it may have as its argument, and ends it when an evaluation takes too long.
  * See docs/design/006-jq.md.
  */
+#include "base/version.h"
 #include "confine.h"
 #include "evaluate.h"
 #include "programs.h"
@@ -14,10 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef TROUPE_VERSION
-#define TROUPE_VERSION "0.1.0"
-#endif
 
 enum { EXIT_USAGE = 2 };
 

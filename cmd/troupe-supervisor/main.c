@@ -1,16 +1,12 @@
 /* troupe-supervisor: settings, signals, wiring. */
-#include "base/alloc.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "base/version.h"
 #include "metrics.h"
 #include "protocol/scripts.h"
 #include "supervisor/supervisor.h"
 #include <event2/event.h>
 #include <signal.h>
-
-#ifndef TROUPE_VERSION
-#define TROUPE_VERSION "0.1.0"
-#endif
 
 static const struct setting table[] = {
     {.name = "redis-url",
@@ -60,34 +56,17 @@ static const struct setting table[] = {
      .max = 24 << 20,
      .value_name = "SIZE",
      .help = "longer inputs and outputs are kept once, by content address"},
-    {.name = "log-level",
-     .kind = SETTING_STRING,
-     .default_text = "info",
-     .value_name = "LEVEL",
-     .help = "debug, info, warn or error; read again at SIGHUP"},
-    {.name = "http-port",
-     .kind = SETTING_INT,
-     .min = 1,
-     .max = 65535,
-     .value_name = "PORT",
-     .help = "serves /healthz, /readyz and /metrics on 127.0.0.1"},
-    {.name = "config",
-     .kind = SETTING_STRING,
-     .value_name = "FILE",
-     .help = "settings as YAML (default: troupe.conf if it is there)"},
-    {.name = "help", .letter = 'h', .kind = SETTING_FLAG, .help = "this page", .flag_only = true},
-    {.name = "version", .kind = SETTING_FLAG, .help = "prints the version", .flag_only = true},
+#include "base/program_settings.def"
 };
 
 /* Set by signal handlers, read by the loop. */
 static volatile sig_atomic_t stop_wanted;
 static volatile sig_atomic_t reload_wanted;
 
-struct program {
-    int argc;
-    char **argv;
-    struct event_base *base;
-    struct probes *probes;
+/* What on_tick() sees to. */
+struct ticking {
+    struct program program;
+    struct event_base *base; /* of the probes; NULL: none are served */
 };
 
 static const struct program_about about = {
@@ -138,33 +117,31 @@ static int catch_signals(struct err *err)
 /* Between two steps of the supervisor: HTTP, SIGHUP. */
 static void on_tick(void *context)
 {
-    const struct program *program = context;
+    const struct ticking *ticking = context;
     if (reload_wanted) {
         reload_wanted = 0;
-        program_reload(&about, program->argc, program->argv);
+        program_reload(&ticking->program);
     }
-    if (program->base)
-        (void)event_base_loop(program->base, EVLOOP_NONBLOCK);
+    if (ticking->base)
+        (void)event_base_loop(ticking->base, EVLOOP_NONBLOCK);
 }
 
 /* --- life --- */
 
-static int serve_http(struct program *program, const struct settings *settings,
-                      const struct supervisor *supervisor, struct err *err)
+static int serve(struct ticking *ticking, const struct supervisor *supervisor, struct err *err)
 {
-    if (!settings_given(settings, "http-port"))
-        return 0;
-    program->base = event_base_new();
-    if (!program->base)
-        return err_set(err, ERR_IO, "cannot make an event loop");
     const struct probes_asks asks = supervisor_probes(supervisor);
-    program->probes =
-        probes_start(program->base, (uint16_t)settings_number(settings, "http-port"), &asks, err);
-    return program->probes ? 0 : -1;
+    if (!settings_given(&ticking->program.settings, "http-port"))
+        return 0;
+    ticking->base = event_base_new();
+    if (!ticking->base)
+        return err_set(err, ERR_IO, "cannot make an event loop");
+    return program_serve(&ticking->program, ticking->base, &asks, err);
 }
 
-static int run(struct program *program, const struct settings *s, struct err *err)
+static int run(struct ticking *ticking, struct err *err)
 {
+    const struct settings *s = &ticking->program.settings;
     if (!settings_string(s, "database-url"))
         return err_set(err, ERR_USAGE,
                        "database-url is required: give --database-url or TROUPE_DATABASE_URL");
@@ -184,35 +161,28 @@ static int run(struct program *program, const struct settings *s, struct err *er
         return -1;
     int result = catch_signals(err);
     if (result == 0)
-        result = serve_http(program, s, supervisor, err);
+        result = serve(ticking, supervisor, err);
     if (result == 0) {
         log_write(LOG_INFO, "supervisor begins", LOG_S("version", TROUPE_VERSION));
-        result = supervisor_run(supervisor, &stop_wanted, on_tick, program, err);
+        result = supervisor_run(supervisor, &stop_wanted, on_tick, ticking, err);
     }
-    probes_stop(program->probes);
-    if (program->base)
-        event_base_free(program->base);
+    probes_stop(ticking->program.probes);
+    if (ticking->base)
+        event_base_free(ticking->base);
     supervisor_free(supervisor);
     return result;
 }
 
 int main(int argc, char **argv)
 {
-    struct program program = {.argc = argc, .argv = argv};
-    struct settings settings = {0};
-    struct arena arena;
+    struct ticking ticking = {0};
     struct err err = ERR_INIT;
     int status = 0;
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (program_answers(&about, argc, argv, &status))
-        return status;
-    arena_init(&arena, PROGRAM_SETTINGS_BYTES);
-    mem_give_back();
-    log_setup(about.name, LOG_INFO);
-    scripts_setup();
-    if (program_settings(&about, argc, argv, &settings, &arena, &err) != 0 ||
-        run(&program, &settings, &err) != 0)
-        status = program_fail(&about, &err);
-    arena_free(&arena);
+    if (program_open(&ticking.program, &about, argc, argv, &status)) {
+        scripts_setup();
+        if (run(&ticking, &err) != 0)
+            status = program_fail(&about, &err);
+    }
+    program_close(&ticking.program);
     return status;
 }

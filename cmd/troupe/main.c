@@ -1,16 +1,13 @@
 /* troupe: the command line. Finds the command, reads its options, runs it. */
 #include "base/log.h"
 #include "base/suggest.h"
+#include "base/version.h"
 #include "cli.h"
 #include "protocol/scripts.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef TROUPE_VERSION
-#define TROUPE_VERSION "0.1.0"
-#endif
 
 enum { CALL_ARENA_BYTES = 1 << 30 };
 

@@ -1,7 +1,11 @@
 #include "base/program.h"
+#include "base/alloc.h"
 #include "base/log.h"
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { SETTINGS_BYTES = 4 << 20 };
 
 static void write_help(const struct program_about *about, FILE *out)
 {
@@ -19,7 +23,8 @@ static bool given(int argc, char **argv, const char *word)
     return false;
 }
 
-bool program_answers(const struct program_about *about, int argc, char **argv, int *status)
+/* Wherever they stand, before anything is read. */
+static bool answers(const struct program_about *about, int argc, char **argv, int *status)
 {
     if (given(argc, argv, "--help") || given(argc, argv, "-h"))
         write_help(about, stdout);
@@ -31,12 +36,13 @@ bool program_answers(const struct program_about *about, int argc, char **argv, i
     return true;
 }
 
-int program_settings(const struct program_about *about, int argc, char **argv,
-                     struct settings *settings, struct arena *arena, struct err *err)
+static int read_settings(const struct program *program, struct settings *settings,
+                         struct arena *arena, struct err *err)
 {
+    const struct program_about *about = program->about;
     enum log_level level;
-    if (settings_read(settings, arena, about->table, about->table_count, argc, argv, false, err) !=
-        0)
+    if (settings_read(settings, arena, about->table, about->table_count, program->argc,
+                      program->argv, false, err) != 0)
         return -1;
     if (settings->argument_count > 0)
         return err_set(err, ERR_USAGE, "'%s' is no option", settings->arguments[0]);
@@ -48,19 +54,49 @@ int program_settings(const struct program_about *about, int argc, char **argv,
     return 0;
 }
 
-void program_reload(const struct program_about *about, int argc, char **argv)
+bool program_open(struct program *program, const struct program_about *about, int argc, char **argv,
+                  int *status)
+{
+    struct err err = ERR_INIT;
+    *program = (struct program){.about = about, .argc = argc, .argv = argv};
+    arena_init(&program->arena, SETTINGS_BYTES);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (answers(about, argc, argv, status))
+        return false;
+    mem_give_back();
+    log_setup(about->name, LOG_INFO);
+    if (read_settings(program, &program->settings, &program->arena, &err) == 0)
+        return true;
+    *status = program_fail(about, &err);
+    return false;
+}
+
+void program_close(struct program *program) { arena_free(&program->arena); }
+
+void program_reload(const struct program *program)
 {
     struct settings settings = {0};
     struct arena arena;
     struct err err = ERR_INIT;
-    arena_init(&arena, PROGRAM_SETTINGS_BYTES);
-    if (program_settings(about, argc, argv, &settings, &arena, &err) != 0)
+    arena_init(&arena, SETTINGS_BYTES);
+    if (read_settings(program, &settings, &arena, &err) != 0)
         log_write(LOG_ERROR, "settings are kept: the new ones are wrong",
                   LOG_S("reason", err.message));
     else
         log_write(LOG_INFO, "settings read again: log-level is what can change",
                   LOG_S("log_level", settings_string(&settings, "log-level")));
     arena_free(&arena);
+}
+
+int program_serve(struct program *program, struct event_base *base, const struct probes_asks *asks,
+                  struct err *err)
+{
+    const struct settings *settings = &program->settings;
+    if (!settings_given(settings, "http-port"))
+        return 0;
+    program->probes =
+        probes_start(base, (uint16_t)settings_number(settings, "http-port"), asks, err);
+    return program->probes ? 0 : -1;
 }
 
 int program_fail(const struct program_about *about, const struct err *err)

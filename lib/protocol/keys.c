@@ -54,16 +54,6 @@ struct slice key_remotes(char *out, uint16_t partition)
     return write_key(out, partition, "remotes", SLICE_NONE);
 }
 
-struct slice key_ended(char *out, uint16_t partition)
-{
-    return write_key(out, partition, "ended", SLICE_NONE);
-}
-
-struct slice key_join_table(char *out, uint16_t partition, struct slice digest)
-{
-    return write_key(out, partition, "g:", digest);
-}
-
 struct slice key_graph(char *out, struct slice digest)
 {
     int len = snprintf(out, KEY_MAX, "troupe:graph:%.*s", SLICE_ARG(digest));

@@ -1,4 +1,4 @@
-/* keys: the names of everything in Redis (docs/protocol.md, "Keys"). */
+/* keys: the names in Redis that the programs use; scripts have more (docs/protocol.md, "Keys"). */
 #ifndef TROUPE_PROTOCOL_KEYS_H
 #define TROUPE_PROTOCOL_KEYS_H
 
@@ -12,7 +12,6 @@
 #define KEY_SCRIPT "troupe:script:" /* and its name */
 #define KEY_RECORD "troupe:record"
 #define KEY_GRAPH_WANTED "troupe:graph:wanted"
-#define KEY_COMPLETIONS "troupe:completion_events"
 #define KEY_GROUP "fleet"
 #define KEY_LAYOUT 1
 #define KEY_MAX 256
@@ -27,8 +26,6 @@ struct slice key_ledger(char *out, uint16_t partition);
 struct slice key_workers(char *out, uint16_t partition);
 struct slice key_serves(char *out, uint16_t partition);
 struct slice key_remotes(char *out, uint16_t partition);
-struct slice key_ended(char *out, uint16_t partition);
-struct slice key_join_table(char *out, uint16_t partition, struct slice digest);
 struct slice key_graph(char *out, struct slice digest);
 
 /* The partition in a queue's or ledger's key, e.g. of a reply of the bell; -1 when it has no tag. */

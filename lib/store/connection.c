@@ -47,14 +47,6 @@ void params_int(struct params *params, int64_t number)
     params_str(params, text);
 }
 
-void params_time(struct params *params, int64_t wall_us)
-{
-    if (wall_us == 0)
-        params_text(params, SLICE_NONE);
-    else
-        params_int(params, wall_us);
-}
-
 /* --- waiting --- */
 
 /* The connection is of no use any more: what it was doing has an unknown outcome. */

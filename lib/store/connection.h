@@ -45,8 +45,6 @@ void params_str(struct params *params, const char *text);
 /* An array in binary (store/copy.h), of that type of elements: the one exception to text. */
 void params_array(struct params *params, uint32_t element_type, struct slice array);
 void params_int(struct params *params, int64_t number);
-/* 0: SQL's NULL. */
-void params_time(struct params *params, int64_t wall_us);
 
 /* Connects if need be. Returns an owned result (PQclear), or NULL. params may be NULL. Reconnecting
  * inside a transaction does not happen: then it is ERR_UNREACHABLE. */

@@ -3,6 +3,36 @@
 #include "store/connection.h"
 #include "store/copy.h"
 
+/* --- columns: an array each, the first parameters of a statement --- */
+
+static void columns_begin(struct buf *columns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        buf_init(&columns[i], 0);
+        array_begin(&columns[i]);
+    }
+}
+
+/* False: there was no memory for all of them. */
+static bool columns_end(struct buf *columns, int count, struct params *params)
+{
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        array_end(&columns[i]);
+        good = good && buf_ok(&columns[i]);
+        params_text(params, buf_slice(&columns[i]));
+    }
+    return good;
+}
+
+static void columns_free(struct buf *columns, int count)
+{
+    for (int i = 0; i < count; i++)
+        buf_free(&columns[i]);
+}
+
+/* --- workers, queues --- */
+
 static int write_workers(struct store *store, struct slice owner,
                          const struct archive_worker *workers, uint32_t count, int64_t seen_us,
                          struct err *err)
@@ -11,10 +41,7 @@ static int write_workers(struct store *store, struct slice owner,
     struct buf arrays[COLUMNS];
     struct params params;
     int result = -1;
-    for (int i = 0; i < COLUMNS; i++) {
-        buf_init(&arrays[i], 0);
-        array_begin(&arrays[i]);
-    }
+    columns_begin(arrays, COLUMNS);
     for (uint32_t i = 0; i < count; i++) {
         array_add_int(&arrays[0], workers[i].partition);
         array_add(&arrays[1], workers[i].name);
@@ -25,12 +52,7 @@ static int write_workers(struct store *store, struct slice owner,
         array_add(&arrays[6], workers[i].remote ? SLICE("remote") : SLICE("fleet"));
     }
     params_init(&params);
-    bool good = true;
-    for (int i = 0; i < COLUMNS; i++) {
-        array_end(&arrays[i]);
-        good = good && buf_ok(&arrays[i]);
-        params_text(&params, buf_slice(&arrays[i]));
-    }
+    const bool good = columns_end(arrays, COLUMNS, &params);
     params_int(&params, seen_us);
     params_text(&params, owner);
     if (!good)
@@ -71,8 +93,7 @@ static int write_workers(struct store *store, struct slice owner,
                                    "excluded.queues,"
                                    "   held = excluded.held, seen_at = excluded.seen_at",
             &params, NULL, err);
-    for (int i = 0; i < COLUMNS; i++)
-        buf_free(&arrays[i]);
+    columns_free(arrays, COLUMNS);
     return result;
 }
 
@@ -83,10 +104,7 @@ static int write_queues(struct store *store, struct slice owner, const struct ar
     struct buf arrays[COLUMNS];
     struct params params;
     int result = -1;
-    for (int i = 0; i < COLUMNS; i++) {
-        buf_init(&arrays[i], 0);
-        array_begin(&arrays[i]);
-    }
+    columns_begin(arrays, COLUMNS);
     for (uint32_t i = 0; i < count; i++) {
         array_add_int(&arrays[0], queues[i].partition);
         array_add(&arrays[1], queues[i].queue);
@@ -95,12 +113,7 @@ static int write_queues(struct store *store, struct slice owner, const struct ar
         array_add_int(&arrays[4], queues[i].oldest_us);
     }
     params_init(&params);
-    bool good = true;
-    for (int i = 0; i < COLUMNS; i++) {
-        array_end(&arrays[i]);
-        good = good && buf_ok(&arrays[i]);
-        params_text(&params, buf_slice(&arrays[i]));
-    }
+    const bool good = columns_end(arrays, COLUMNS, &params);
     params_int(&params, seen_us);
     params_text(&params, owner);
     if (!good)
@@ -119,8 +132,7 @@ static int write_queues(struct store *store, struct slice owner, const struct ar
                       "   held = excluded.held, oldest_at = excluded.oldest_at, seen_at = "
                       "excluded.seen_at",
             &params, NULL, err);
-    for (int i = 0; i < COLUMNS; i++)
-        buf_free(&arrays[i]);
+    columns_free(arrays, COLUMNS);
     return result;
 }
 

@@ -1,6 +1,21 @@
 /* cancelled: what was live when a run failed or was cancelled. Redis says, until the run is forgotten. */
+#include "base/json.h"
 #include "protocol/decimal.h"
 #include "supervisor/state.h"
+
+void cancelled_error_write(struct buf *out, struct slice by)
+{
+    struct buf message;
+    buf_init(&message, 0);
+    buf_str(&message, "cancelled by ");
+    buf_slice_append(&message, by);
+    buf_str(out, "{\"code\":\"cancelled\",\"message\":");
+    json_write_string(out, buf_slice(&message));
+    buf_char(out, '}');
+    if (!buf_ok(&message))
+        out->failed = true;
+    buf_free(&message);
+}
 
 static int add_cancelled(struct supervisor *s, const struct run *run, const redisReply *number,
                          const redisReply *live, struct err *err)

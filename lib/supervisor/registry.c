@@ -65,6 +65,15 @@ static int grow(struct arena *arena, void **items, uint32_t *capacity, uint32_t 
     return 0;
 }
 
+static int add_row(struct survey *survey, const struct archive_worker *worker)
+{
+    if (grow(survey->arena, (void **)&survey->workers, &survey->worker_capacity,
+             survey->worker_count, sizeof *survey->workers) != 0)
+        return -1;
+    survey->workers[survey->worker_count++] = *worker;
+    return 0;
+}
+
 static int add_worker(struct survey *survey, uint16_t partition, struct slice name,
                       struct slice value, struct slice queues)
 {
@@ -74,17 +83,14 @@ static int add_worker(struct survey *survey, uint16_t partition, struct slice na
     if (!decimal_cut(&value, '|', &session) || !decimal_i64(session, &session_number) ||
         !decimal_i64(value, &lease_ms))
         return 0;
-    if (grow(survey->arena, (void **)&survey->workers, &survey->worker_capacity,
-             survey->worker_count, sizeof *survey->workers) != 0)
-        return -1;
-    survey->workers[survey->worker_count++] = (struct archive_worker){
+    const struct archive_worker worker = {
         .partition = partition,
         .name = name,
         .queues = queues,
         .session = session_number,
         .lease_until_us = lease_ms * 1000,
     };
-    return 0;
+    return add_row(survey, &worker);
 }
 
 /* `until|queues`, until in ms; anything else is none of this version. */
@@ -96,17 +102,14 @@ static int add_remote(struct survey *survey, uint16_t partition, struct slice na
     if (!decimal_cut(&value, '|', &until) || !decimal_i64(until, &lease_ms) ||
         (lease_ms + REMOTE_GONE_MS) * 1000 < survey->seen_us)
         return 0;
-    if (grow(survey->arena, (void **)&survey->workers, &survey->worker_capacity,
-             survey->worker_count, sizeof *survey->workers) != 0)
-        return -1;
-    survey->workers[survey->worker_count++] = (struct archive_worker){
+    const struct archive_worker worker = {
         .partition = partition,
         .name = name,
         .queues = value,
         .lease_until_us = lease_ms * 1000,
         .remote = true,
     };
-    return 0;
+    return add_row(survey, &worker);
 }
 
 static int take_remotes(struct survey *survey, uint16_t partition, const redisReply *remotes,

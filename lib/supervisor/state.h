@@ -212,10 +212,57 @@ void graphs_clear(struct graphs *graphs);
 /* --- expand.c --- */
 /* All records of the batch into the archive. */
 MUSTCHECK int expand_batch(struct supervisor *s, struct err *err);
-/* Rows for what was live when runs of the batch failed or were cancelled. */
-MUSTCHECK int expand_cancelled(struct supervisor *s, struct err *err);
 /* A scope with node ids, in the batch's arena. */
 struct slice shown_scope(struct supervisor *s, const struct graph *graph, struct slice scope);
+/* The row of a record's event. execution may be NULL, node is -1 when it is of none. */
+void expand_event(struct supervisor *s, const struct record *record, const char *kind,
+                  const struct ledger_execution *execution, int64_t node, struct slice detail);
+
+/* --- fold.c --- */
+/* The run is to be ended in Redis. Told and acted on once the batch is committed: until then
+ * another supervisor may have been faster, and what is in the record already is these very
+ * entries. */
+void fold_stray(struct run *run, const char *why);
+/* Whether a record that is not a start may go into the record. */
+bool fold_allows(struct supervisor *s, struct run *run, const struct entry *entry,
+                 const struct ledger_outcome *outcome);
+/* After every record of a run. executed: a token of it was at a node, so it is running unless it
+ * ended. */
+void fold_outcome(struct supervisor *s, struct run *run, const struct entry *entry,
+                  const struct ledger_outcome *outcome, bool executed);
+/* A token of it got to its node at that time; the first one counts. */
+void fold_started(struct run *run, int64_t started_us);
+/* The run ended with this record: what it says of the reason. execution may be NULL. */
+void fold_end(struct supervisor *s, struct run *run, const struct ledger_execution *execution,
+              bool open_joins);
+
+/* --- decided.c --- */
+/* A loop's next iteration begins: no edge is decided. */
+bool decided_to_go_back(const struct ledger_execution *execution);
+/* By a goto, or back: what a terminal node makes is none of the run's output then. */
+bool decided_to_lead_on(const struct ledger_execution *execution);
+/* Rows of the decision, if there was a choice, and of what its dead edges skipped. */
+MUSTCHECK int decided_edges(struct supervisor *s, const struct run *run,
+                            const struct graph_node *node, const struct ledger_execution *execution,
+                            struct err *err);
+/* Of the joins that an outcome lists: those that were skipped, and what hangs on them alone. */
+MUSTCHECK int decided_joins(struct supervisor *s, const struct run *run, struct slice joins,
+                            int64_t at_us, bool *open_joins, struct err *err);
+
+/* --- waiting.c --- */
+/* A token that waits, for its time or for a remote worker. */
+MUSTCHECK int expand_wait(struct supervisor *s, const struct record *record, struct err *err);
+/* It was claimed, told of, lapsed or handed back by a remote worker. */
+MUSTCHECK int expand_task(struct supervisor *s, const struct record *record, struct err *err);
+/* Until when a token waits, and for which attempt when one has failed. SLICE_NONE: the record does
+ * not say (of an older worker). */
+struct slice waiting_until(struct supervisor *s, const struct ledger_execution *execution);
+
+/* --- cancelled.c --- */
+/* Rows for what was live when runs of the batch failed or were cancelled. */
+MUSTCHECK int expand_cancelled(struct supervisor *s, struct err *err);
+/* What a cancelled run's error is. */
+void cancelled_error_write(struct buf *out, struct slice by);
 
 /* --- ends.c --- */
 /* A row of an execution was added. */
@@ -223,9 +270,6 @@ MUSTCHECK int ends_add(struct supervisor *s, struct run *run,
                        const struct archive_execution *execution, struct err *err);
 /* Makes the output of a run of the batch that is to be collected, if the batch has all of it. */
 MUSTCHECK int ends_collect(struct supervisor *s, struct run *run, struct err *err);
-
-/* What a cancelled run's error is. */
-void cancelled_error_write(struct buf *out, struct slice by);
 
 /* --- after.c --- */
 /* What follows a commit, for the batch. Failing halfway is fine: the partitions are closed then, and

@@ -25,9 +25,9 @@ def test_rows_are_found():
 
 
 def test_the_list_is_that_of_the_tables():
-    paths = [p for pattern in ("cmd/*/*.c", "cmd/*/*.h") for p in glob.glob(os.path.join(ROOT, pattern))]
+    paths = [p for pattern in ("cmd/*/*.c", "cmd/*/*.h", "lib/base/program_settings.def") for p in glob.glob(os.path.join(ROOT, pattern))]
     tables = {os.path.relpath(path, ROOT): of_a_file(read(path)) for path in paths}
-    for path in ("cmd/troupe/options.h", "cmd/troupe-worker/main.c", "cmd/troupe-supervisor/main.c"):
+    for path in ("cmd/troupe/options.h", "cmd/troupe-worker/options.c", "cmd/troupe-supervisor/main.c"):
         assert {"redis-url"} <= tables[path], "no table was found in " + path
     listed = re.findall(r'^NAME\("([^"]+)"\)$', read("lib/base/settings_names.def"), re.MULTILINE)
     assert len(listed) == len(set(listed))

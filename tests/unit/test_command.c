@@ -102,8 +102,6 @@ static void test_keys(void **state UNUSED)
     assert_string_equal((key_run(key, 3, SLICE("abc")), key), "troupe:{3}:run:abc");
     assert_string_equal((key_ledger(key, 3), key), "troupe:{3}:ledger");
     assert_string_equal((key_workers(key, 3), key), "troupe:{3}:workers");
-    assert_string_equal((key_ended(key, 3), key), "troupe:{3}:ended");
-    assert_string_equal((key_join_table(key, 3, SLICE("d")), key), "troupe:{3}:g:d");
     assert_string_equal((key_graph(key, SLICE("d")), key), "troupe:graph:d");
 }
 

@@ -10,6 +10,8 @@
 /* after the four above */
 #include <cmocka.h>
 
+#include "graph_case.h"
+
 /*            ┌─> b ─> c ─> j
  *   a ───────┼─> d ────────> j      a->b if v > 1, a->d if v > 2, a->e always, a->b again if w
  *            └─> e ─> f
@@ -37,15 +39,8 @@ static struct graph *graph;
 
 static int setup(void **state)
 {
-    struct arena arena;
-    struct findings findings;
     (void)state;
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    graph = graph_compile(slice_str(source), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
+    graph = graph_case_compile(source);
     return graph ? 0 : -1;
 }
 

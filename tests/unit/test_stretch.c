@@ -10,6 +10,8 @@
 /* after the four above */
 #include <cmocka.h>
 
+#include "graph_case.h"
+
 /* A chain 0 … 5, 6 a fork's other end, 7 what waits, 8 what fails, 9 what sees the whole chain, 10 a program in jq, 11 what writes a log. */
 static const char source[] =
     "{\"nodes\":["
@@ -75,17 +77,10 @@ static int64_t tick(void *context)
 
 static int compile(const char *text)
 {
-    struct arena arena;
-    struct findings findings;
     now = 1000000;
     pace = 10;
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
     graph_release(graph);
-    graph = graph_compile(slice_str(text), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
+    graph = graph_case_compile(text);
     return graph ? 0 : -1;
 }
 

@@ -2,6 +2,7 @@
 #ifndef TROUPE_TOKEN_CASE_H
 #define TROUPE_TOKEN_CASE_H
 
+#include "graph_case.h"
 #include "worker/execute.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -15,15 +16,8 @@ static int64_t (*token_case_now_us)(void *context);
  * `now_us` says. */
 static int token_case_open(const char *definition, int64_t (*now_us)(void *))
 {
-    struct arena arena;
-    struct findings findings;
     token_case_now_us = now_us;
-    arena_init(&arena, 0);
-    findings_init(&findings, &arena);
-    graph = graph_compile(slice_str(definition), GRAPH_JSON, &findings);
-    for (uint32_t i = 0; !graph && i < findings.count; i++)
-        print_error("%s\n", findings.items[i].message);
-    arena_free(&arena);
+    graph = graph_case_compile(definition);
     return graph ? 0 : -1;
 }
 
