@@ -109,25 +109,3 @@ int64_t http_retry_after_ms(struct slice value, int64_t wall_us)
     int64_t left = (int64_t)at * 1000 - wall_us / 1000;
     return left > 0 ? left : 0;
 }
-
-int64_t http_retry_wait_ms(const struct http_retry_policy *policy, int status, bool retriable,
-                           uint32_t attempt, struct slice retry_after, int64_t wall_us,
-                           uint64_t random)
-{
-    bool again = status ? http_statuses_has(&policy->statuses, status) : retriable;
-    if (!again || attempt >= policy->max_attempts)
-        return -1;
-    double wait = (double)policy->backoff_ms;
-    double most = policy->max_backoff_ms > 0 ? (double)policy->max_backoff_ms : 86400000.0;
-    for (uint32_t i = 1; i < attempt && wait < most && policy->multiplier > 1; i++)
-        wait *= policy->multiplier;
-    if (wait > most)
-        wait = most;
-    double share = (double)(random >> 11) / 9007199254740992.0; /* 2^53: below 1 */
-    wait -= wait * policy->jitter * share;
-    int64_t wait_ms = (int64_t)wait;
-    int64_t told_ms = status ? http_retry_after_ms(retry_after, wall_us) : -1;
-    if (told_ms > policy->max_retry_after_ms)
-        return -1;
-    return told_ms > wait_ms ? told_ms : wait_ms;
-}

@@ -9,23 +9,15 @@
 #ifndef TROUPE_HTTP_SIGNATURE_H
 #define TROUPE_HTTP_SIGNATURE_H
 
-#include "base/attr.h"
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/slice.h"
 #include <stdint.h>
 
 #define HTTP_SIGNATURE_HEADER "X-Troupe-Signature"
-#define HTTP_SIGNATURE_TOLERANCE_S 300
 
 /* Appends the header's value. The secret may not be empty: then nothing is appended and the buf has
  * failed. */
 void http_signature_write(struct buf *out, struct slice secret, struct slice body,
                           int64_t timestamp_s);
-
-/* 0: signed with this secret at most tolerance_s before or after now_s. ERR_REFUSED says why not, never
- * more than the sender knows. Takes as long for a wrong signature as for a right one. */
-MUSTCHECK int http_signature_verify(struct slice header, struct slice secret, struct slice body,
-                                    int64_t now_s, int64_t tolerance_s, struct err *err);
 
 #endif

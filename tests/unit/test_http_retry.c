@@ -87,32 +87,6 @@ static void test_retry_after(void **state UNUSED)
     assert_true(http_retry_after_ms(SLICE("99999999999999999999"), WALL_US) > 1000000000);
 }
 
-static void test_wait(void **state UNUSED)
-{
-    const struct http_retry_policy policy = {.statuses = http_statuses_retried(),
-                                             .max_attempts = 4,
-                                             .backoff_ms = 200,
-                                             .multiplier = 2.0,
-                                             .max_backoff_ms = 700,
-                                             .jitter = 0.5,
-                                             .max_retry_after_ms = 60000};
-    struct slice none = SLICE_NONE;
-    assert_int_equal(http_retry_wait_ms(&policy, 503, false, 1, none, WALL_US, 0), 200);
-    assert_int_equal(http_retry_wait_ms(&policy, 503, false, 2, none, WALL_US, 0), 400);
-    assert_int_equal(http_retry_wait_ms(&policy, 503, false, 3, none, WALL_US, 0), 700);
-    assert_int_equal(http_retry_wait_ms(&policy, 503, false, 4, none, WALL_US, 0), -1);
-    assert_int_equal(http_retry_wait_ms(&policy, 404, true, 1, none, WALL_US, 0), -1);
-    assert_int_equal(http_retry_wait_ms(&policy, 0, true, 1, none, WALL_US, 0), 200);
-    assert_int_equal(http_retry_wait_ms(&policy, 0, false, 1, none, WALL_US, 0), -1);
-    int64_t least = http_retry_wait_ms(&policy, 503, false, 1, none, WALL_US, UINT64_MAX);
-    assert_true(least >= 100 && least <= 101);
-    /* Retry-After: not earlier, and not at all when it is too far. */
-    assert_int_equal(http_retry_wait_ms(&policy, 429, false, 1, SLICE("7"), WALL_US, 0), 7000);
-    assert_int_equal(http_retry_wait_ms(&policy, 429, false, 1, SLICE("0"), WALL_US, 0), 200);
-    assert_int_equal(http_retry_wait_ms(&policy, 429, false, 1, SLICE("61"), WALL_US, 0), -1);
-    assert_int_equal(http_retry_wait_ms(&policy, 429, false, 1, SLICE("x"), WALL_US, 0), 200);
-}
-
 static void test_identity(void **state UNUSED)
 {
     struct uuid run;
@@ -139,53 +113,10 @@ static void test_signature(void **state UNUSED)
         "t=1767225600,v1=6d204545ff126a339c00513d93603299c984074ce1331c3537c3f6c976b49019";
     struct slice secret = SLICE("whsec_test"), body = SLICE("{\"a\":1}");
     struct buf header;
-    struct err err = ERR_INIT;
     buf_init(&header, 0);
     http_signature_write(&header, secret, body, 1767225600);
     assert_string_equal(header.data, good);
-    struct slice signed_with = buf_slice(&header);
-    assert_int_equal(http_signature_verify(signed_with, secret, body, 1767225900, 300, &err), 0);
-    assert_int_equal(http_signature_verify(signed_with, secret, body, 1767225300, 300, &err), 0);
-    assert_int_equal(http_signature_verify(signed_with, secret, body, 1767225901, 300, &err), -1);
-    assert_non_null(strstr(err.message, "301 s from ours"));
-    assert_int_equal(err.code, ERR_REFUSED);
-    assert_int_equal(http_signature_verify(signed_with, secret, body, 1767225299, 300, &err), -1);
-    assert_int_equal(
-        http_signature_verify(signed_with, SLICE("other"), body, 1767225600, 300, &err), -1);
-    assert_int_equal(
-        http_signature_verify(signed_with, secret, SLICE("{\"a\":2}"), 1767225600, 300, &err), -1);
-    assert_int_equal(http_signature_verify(signed_with, SLICE(""), body, 1767225600, 300, &err),
-                     -1);
     buf_free(&header);
-
-    char text[400];
-    static const struct {
-        const char *format;
-        int holds;
-    } rows[] = {
-        {"t=1767225600,v1=00,v1=%s", 0},
-        {"t=1767225600, v1=%s", 0},
-        {"v1=%s,t=1767225600", 0},
-        {"t=1767225601,v1=%s", -1},
-        {"t=1767225600,t=1767225600,v1=%s", -1},
-        {"t=,v1=%s", -1},
-        {"t=-1,v1=%s", -1},
-        {"t=17672256000000000000000,v1=%s", -1},
-        {"v1=%s", -1},
-        {"t=1767225600,v1=%s0", -1},
-        {"t=1767225600,v2=%s", -1},
-        {"t=1767225600", -1},
-        {"", -1},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const char *mark = strstr(rows[i].format, "%s");
-        size_t before = mark ? (size_t)(mark - rows[i].format) : strlen(rows[i].format);
-        (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)before, rows[i].format,
-                       mark ? good + 16 : "", mark ? mark + 2 : "");
-        if (http_signature_verify(slice_str(text), secret, body, 1767225600, 300, &err) !=
-            rows[i].holds)
-            fail_msg("%s", text);
-    }
     struct buf none;
     buf_init(&none, 0);
     http_signature_write(&none, SLICE(""), body, 1);
@@ -196,8 +127,9 @@ static void test_signature(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statuses),  cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_wait),      cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_signature),
     };
     return cmocka_run_group_tests_name("http_retry", tests, NULL, NULL);
