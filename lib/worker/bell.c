@@ -8,16 +8,23 @@
 enum {
     BLOCK_MS = 2000,
     ANSWER_MS = BLOCK_MS + 3000,
+    /* Of the inbox alone. Redis serves who has waited longest: a worker with nothing to do, not this one. */
+    BLOCK_INBOX_MS = 20,
     PAUSE_MS = 500, /* after NOGROUP and other refusals */
     LATE_READ_MS = BLOCK_MS + 1000,
 };
+
+/* What rings it. ALL_BUT_INBOX: the inbox had no room or no group. */
+enum hears { EVERYTHING, ALL_BUT_INBOX, INBOX_ONLY };
 
 struct bell {
     struct worker *worker;
     struct link *link;
     struct command command;
     bool armed;
-    bool deaf;              /* armed without the inbox, which had no room or no group */
+    enum hears hears;       /* armed: what */
+    bool unblocking;        /* Redis is asked to end the read */
+    bool cannot_unblock;    /* and has refused that on this connection */
     bool lost;              /* the reply of an armed read did not come */
     int64_t lost_us;        /* monotonic; 0: no second look is due */
     int64_t not_before_us;  /* monotonic */
@@ -63,6 +70,7 @@ static void on_up(void *context)
 {
     struct bell *bell = context;
     ask_client_id(bell);
+    bell->cannot_unblock = false;
     if (bell->lost) {
         bell->lost = false;
         bell->lost_us = worker_mono_us(bell->worker);
@@ -125,7 +133,9 @@ static void take_streams(struct bell *bell, const redisReply *reply)
             stream->element[1]->type != REDIS_REPLY_ARRAY)
             continue;
         const struct slice key = reply_slice(stream->element[0]);
-        if (slice_eq_str(key, KEY_RUNS))
+        if (slice_eq_str(key, KEY_RUNS) && bell->hears == INBOX_ONLY)
+            inbox_answer(bell->worker->inbox, stream->element[1]);
+        else if (slice_eq_str(key, KEY_RUNS))
             inbox_take(bell->worker->inbox, stream->element[1], true);
         else
             take_queue(bell->worker, key, stream->element[1]);
@@ -139,10 +149,12 @@ static void take_error(struct bell *bell, const redisReply *reply)
     const int64_t now_us = worker_mono_us(worker);
     bell->not_before_us = now_us + (int64_t)PAUSE_MS * 1000;
     log_write(LOG_INFO, "the bell was refused", LOG_S("reason", reply->str));
-    if (strncmp(reply->str, "NOGROUP", 7) == 0 && strstr(reply->str, "'" KEY_RUNS "'")) {
+    const bool gone =
+        strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0;
+    if (gone && (bell->hears == INBOX_ONLY || strstr(reply->str, "'" KEY_RUNS "'"))) {
         bell->inbox_after_us = now_us + (int64_t)PAUSE_MS * 2000;
         bell->not_before_us = 0;
-    } else if (strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0) {
+    } else if (gone) {
         for (uint32_t i = 0; i < worker->channel_count; i++)
             channel_close(&worker->channels[i], "its queues are gone");
     }
@@ -152,6 +164,7 @@ static void on_ring(void *context, const redisReply *reply)
 {
     struct bell *bell = context;
     bell->armed = false;
+    bell->unblocking = false;
     if (!reply)
         bell->lost = true;
     else if (reply->type == REDIS_REPLY_ARRAY)
@@ -163,27 +176,47 @@ static void on_ring(void *context, const redisReply *reply)
 
 bool bell_is_armed(const struct bell *bell) { return bell->armed; }
 
-bool bell_is_deaf(const struct bell *bell) { return bell->armed && bell->deaf; }
+bool bell_is_deaf(const struct bell *bell) { return bell->armed && bell->hears != EVERYTHING; }
+
+bool bell_hears_inbox(const struct bell *bell)
+{
+    return bell->armed && bell->hears != ALL_BUT_INBOX;
+}
 
 static void on_unblocked(void *context, const redisReply *reply)
 {
-    (void)context;
-    if (reply && reply->type == REDIS_REPLY_ERROR)
-        log_write(LOG_INFO, "the bell's read ends by itself", LOG_S("reason", reply->str));
+    struct bell *bell = context;
+    /* 0: it was not blocked yet, or not any more. 1: its reply is on the way. */
+    if (!reply || reply->type != REDIS_REPLY_INTEGER || reply->integer == 0)
+        bell->unblocking = false;
+    if (!reply || reply->type != REDIS_REPLY_ERROR)
+        return;
+    bell->cannot_unblock = true;
+    log_write(LOG_INFO, "the bell's read ends by itself", LOG_S("reason", reply->str));
 }
 
-void bell_stop(struct bell *bell)
+static void unblock(struct bell *bell)
 {
     struct worker *worker = bell->worker;
-    bell->stopped = true;
     if (!bell->armed || bell->client_id == 0)
         return;
     command_begin(&worker->command, "CLIENT");
     command_arg_str(&worker->command, "UNBLOCK");
     command_arg_int(&worker->command, bell->client_id);
     /* Unsent or unanswered, the read ends by itself. */
-    if (!worker_send(worker, on_unblocked, bell))
-        on_unblocked(bell, NULL);
+    bell->unblocking = worker_send(worker, on_unblocked, bell);
+}
+
+void bell_stop(struct bell *bell)
+{
+    bell->stopped = true;
+    unblock(bell);
+}
+
+void bell_end_inbox(struct bell *bell)
+{
+    if (bell->hears == INBOX_ONLY && !bell->unblocking && !bell->cannot_unblock)
+        unblock(bell);
 }
 
 bool bell_is_silent(const struct bell *bell)
@@ -243,26 +276,57 @@ static uint32_t add_keys(struct bell *bell, bool inbox)
     return count;
 }
 
-void bell_arm(struct bell *bell)
+static bool may_arm(const struct bell *bell, int64_t now_us)
 {
-    const int64_t now_us = worker_mono_us(bell->worker);
-    if (bell->armed || bell->stopped || !link_is_up(bell->link) || now_us < bell->not_before_us ||
-        is_opening(bell->worker))
-        return;
+    return !bell->armed && !bell->stopped && link_is_up(bell->link) &&
+           now_us >= bell->not_before_us;
+}
+
+static void begin_read(struct bell *bell, uint32_t count, int block_ms)
+{
     command_begin(&bell->command, "XREADGROUP");
     command_arg_str(&bell->command, "GROUP");
     command_arg_str(&bell->command, KEY_GROUP);
     command_arg_str(&bell->command, bell->worker->name);
     command_arg_str(&bell->command, "COUNT");
-    command_arg_int(&bell->command, 1);
+    command_arg_int(&bell->command, count);
     command_arg_str(&bell->command, "BLOCK");
-    command_arg_int(&bell->command, BLOCK_MS);
+    command_arg_int(&bell->command, block_ms);
     command_arg_str(&bell->command, "STREAMS");
+}
+
+static void send_read(struct bell *bell, enum hears hears)
+{
+    bell->hears = hears;
+    if (link_send(bell->link, &bell->command, ANSWER_MS, on_ring, bell) == 0)
+        bell->armed = true;
+}
+
+void bell_arm(struct bell *bell)
+{
+    const int64_t now_us = worker_mono_us(bell->worker);
+    if (!may_arm(bell, now_us) || is_opening(bell->worker))
+        return;
+    begin_read(bell, 1, BLOCK_MS);
     const bool inbox = now_us >= bell->inbox_after_us && inbox_has_room(bell->worker->inbox);
-    bell->deaf = !inbox;
     const uint32_t count = add_keys(bell, inbox);
     for (uint32_t i = 0; i < count; i++)
         command_arg_str(&bell->command, ">");
-    if (count > 0 && link_send(bell->link, &bell->command, ANSWER_MS, on_ring, bell) == 0)
-        bell->armed = true;
+    if (count > 0)
+        send_read(bell, inbox ? EVERYTHING : ALL_BUT_INBOX);
+}
+
+void bell_arm_inbox(struct bell *bell)
+{
+    const int64_t now_us = worker_mono_us(bell->worker);
+    if (!may_arm(bell, now_us) || now_us < bell->inbox_after_us || bell->client_id == 0 ||
+        bell->cannot_unblock)
+        return;
+    const uint32_t count = inbox_ask(bell->worker->inbox);
+    if (count == 0)
+        return;
+    begin_read(bell, count, BLOCK_INBOX_MS);
+    command_arg_str(&bell->command, KEY_RUNS);
+    command_arg_str(&bell->command, ">");
+    send_read(bell, INBOX_ONLY);
 }

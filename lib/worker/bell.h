@@ -1,7 +1,8 @@
 /* bell: what wakes an idle worker.
  *
  * One blocking XREADGROUP ... COUNT 1 over the queue streams of all open partitions and the inbox,
- * on a connection of its own. Armed only while the worker is not busy: a busy one looks by itself.
+ * on a connection of its own. Armed only while the worker is not busy: a busy one looks into queues by
+ * itself, and when it stays busy the bell listens to the inbox only, until it has nothing to do.
  * What it brings is delivered to us already, so channels adopt it. It creates nothing: after NOGROUP
  * it waits for the supervisor to open the partition again.
  */
@@ -24,8 +25,15 @@ void bell_arm(struct bell *bell);
 void bell_distrust(struct bell *bell);
 /* Looks a second time for what a lost read may have brought. */
 void bell_tick(struct bell *bell);
+/* Of a busy worker: listens to the inbox alone, for as many entries as it may ask for now. Does nothing
+ * where it could not be ended at once (bell_end_inbox). */
+void bell_arm_inbox(struct bell *bell);
+/* There is nothing to do: asks Redis to end the read of the inbox alone, so that all of it is armed. */
+void bell_end_inbox(struct bell *bell);
+/* A read of the inbox is under way: nobody else need look. */
+bool bell_hears_inbox(const struct bell *bell);
 bool bell_is_armed(const struct bell *bell);
-/* Requests for runs do not ring it: somebody has to look, until it is armed anew. */
+/* Requests for runs, or tokens, do not ring it: somebody has to look, until it is armed anew. */
 bool bell_is_deaf(const struct bell *bell);
 /* For draining: arms no more, and asks Redis to end the read that is under way. Without the permission
  * (CLIENT UNBLOCK) it ends by itself, within 2 s. */

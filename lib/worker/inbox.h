@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct worker;
 struct inbox;
@@ -29,6 +30,10 @@ void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh);
 void inbox_step(struct inbox *inbox);
 /* Reads more without blocking, if there is room and the last look found some or `look` is true. */
 void inbox_read(struct inbox *inbox, bool look);
+/* For a read of new entries that somebody else makes: how many it may ask for now; 0: none. */
+uint32_t inbox_ask(struct inbox *inbox);
+/* What that read brought. */
+void inbox_answer(struct inbox *inbox, const redisReply *entries);
 /* Takeover and whatever else is due by time. */
 void inbox_tick(struct inbox *inbox);
 /* A reply that may have brought entries was lost: reads what is pending for us. */

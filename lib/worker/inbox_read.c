@@ -79,19 +79,23 @@ static void begin_read(struct worker *worker, uint32_t count, const char *from)
 
 /* --- new entries --- */
 
+void inbox_answer(struct inbox *inbox, const redisReply *entries)
+{
+    inbox->more = entries->elements >= inbox->asked;
+    inbox_take(inbox, entries, true);
+}
+
 static void on_read(void *context, const redisReply *reply)
 {
     struct inbox *inbox = context;
     inbox->reading = false;
-    inbox->more = false;
     if (!reply) {
         inbox_recover(inbox);
         return;
     }
     const redisReply *entries = only_stream(reply);
     if (entries) {
-        inbox->more = entries->elements >= inbox->asked;
-        inbox_take(inbox, entries, true);
+        inbox_answer(inbox, entries);
     } else if (reply->type != REDIS_REPLY_NIL) {
         note_error(inbox, reply);
     }
@@ -113,17 +117,28 @@ static uint32_t how_many(struct inbox *inbox, int64_t now_us)
     return count < TRICKLE_COUNT ? count : TRICKLE_COUNT;
 }
 
+uint32_t inbox_ask(struct inbox *inbox)
+{
+    const struct worker *worker = inbox->worker;
+    const int64_t now_us = worker_mono_us(worker);
+    if (worker->draining || inbox->reading || !inbox_has_room(inbox) ||
+        now_us < inbox->read_after_us || worker->channel_count == 0)
+        return 0;
+    const uint32_t count = how_many(inbox, now_us);
+    if (count > 0) {
+        inbox->asked = count;
+        inbox->more = false;
+    }
+    return count;
+}
+
 void inbox_read(struct inbox *inbox, bool look)
 {
     struct worker *worker = inbox->worker;
-    const int64_t now_us = worker_mono_us(worker);
-    if (worker->draining || inbox->reading || !inbox_has_room(inbox) ||
-        now_us < inbox->read_after_us || !(look || inbox->more) || worker->channel_count == 0)
+    const uint32_t count = look || inbox->more ? inbox_ask(inbox) : 0;
+    if (count == 0)
         return;
-    inbox->asked = how_many(inbox, now_us);
-    if (inbox->asked == 0)
-        return;
-    begin_read(worker, inbox->asked, ">");
+    begin_read(worker, count, ">");
     inbox->reading = worker_send(worker, on_read, inbox);
 }
 

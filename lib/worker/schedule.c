@@ -272,9 +272,26 @@ static void finish(struct worker *worker)
     (void)event_base_loopexit(worker->base, NULL);
 }
 
-static bool must_look(const struct worker *worker)
+/* The bell's turn, or the poll's: who is busy looks by itself, and so does who has a bell that does not
+ * hear everything. */
+static void wait_for_work(struct worker *worker)
 {
-    return worker_is_busy(worker) || bell_is_deaf(worker->bell);
+    static const struct timeval soon = {0, WORKER_POLL_MS * 1000};
+    const bool busy = worker_is_busy(worker);
+    if (!busy) {
+        worker->rested = true;
+        bell_end_inbox(worker->bell);
+    }
+    if (busy || bell_is_deaf(worker->bell)) {
+        if (!worker->polling && evtimer_add(worker->poll, &soon) == 0) {
+            worker->polling = true;
+            worker->rested = !busy;
+        }
+        return;
+    }
+    inbox_read(worker->inbox, false);
+    if (worker->running == 0 || worker_room(worker) > 0)
+        bell_arm(worker->bell);
 }
 
 void worker_turn(struct worker *worker)
@@ -293,20 +310,14 @@ void worker_turn(struct worker *worker)
         if (all_left(worker) && (worker->hurried || inbox_held(worker->inbox) == 0) &&
             serving_drained(worker->serving))
             finish(worker);
-    } else if (must_look(worker)) {
-        static const struct timeval soon = {0, WORKER_POLL_MS * 1000};
-        if (!worker->polling && evtimer_add(worker->poll, &soon) == 0)
-            worker->polling = true;
     } else {
-        inbox_read(worker->inbox, false);
-        if (worker->running == 0 || worker_room(worker) > 0)
-            bell_arm(worker->bell);
+        wait_for_work(worker);
     }
     if (more)
         worker_wake(worker);
 }
 
-void worker_look(struct worker *worker)
+static void look_into_a_partition(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[worker->next_poll++ % worker->channel_count];
@@ -316,12 +327,25 @@ void worker_look(struct worker *worker)
         channel->wants_poll = true;
         break;
     }
-    inbox_read(worker->inbox, true);
     worker_wake(worker);
 }
 
+void worker_look(struct worker *worker)
+{
+    look_into_a_partition(worker);
+    inbox_read(worker->inbox, true);
+}
+
+/* A read of the inbox on the main connection stands behind our own calls in Redis. One that waits
+ * there already is answered at once: who has been busy for all of the time listens instead. */
 void worker_poll(struct worker *worker)
 {
-    if (!worker->draining && must_look(worker))
-        worker_look(worker);
+    const bool busy = worker_is_busy(worker);
+    if (worker->draining || !(busy || bell_is_deaf(worker->bell)))
+        return;
+    look_into_a_partition(worker);
+    if (busy && !worker->rested)
+        bell_arm_inbox(worker->bell);
+    if (!bell_hears_inbox(worker->bell))
+        inbox_read(worker->inbox, true);
 }

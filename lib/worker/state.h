@@ -1,7 +1,7 @@
 /* state: struct worker, as its parts share it. Internal to lib/worker.
  *
  *   link ── all calls but one: channels, beats, inbox, graphs
- *   bell ── its own link with one blocking read
+ *   bell ── its own link with one blocking read: of everything, or while busy of the inbox
  *   turn ── a timer of 0 ms: executes, then lets channels call (schedule.c)
  *   tick ── a slow timer: what is due by time
  *   poll ── a timer of 2 ms while busy: looks into one idle partition, and into the inbox
@@ -54,6 +54,7 @@ struct worker {
     struct jq *jq; /* starts its child when the first program comes */
     struct event *turn, *tick, *poll;
     bool turn_due, polling;
+    bool rested;            /* since the poll's timer was set, it had nothing to do for a while */
     struct command command; /* the one that is being built */
     struct buf scratch;     /* of the execution */
     struct arena scratch_arena;

@@ -12,6 +12,7 @@ struct link {
     struct actor *owner;
     struct link_events events;
     bool up;
+    long client;   /* as Redis counts connections */
     int64_t up_us; /* down: when it connects */
     struct asked *first, *last;
     uint32_t waiting;
@@ -89,6 +90,7 @@ int link_send(struct link *link, const struct command *command, int64_t timeout_
     request->timeout_us = timeout_ms * 1000;
     request->callback = callback;
     request->context = context;
+    request->client = link->client;
     if (link->last)
         link->last->next = request;
     else
@@ -136,6 +138,36 @@ static void execute(struct link *link, struct asked *request)
     request->reply = reply;
     if (request->command.is_script)
         late_remember(request, link->owner);
+}
+
+static struct link *link_of(long client)
+{
+    for (uint32_t i = 0; i < sim.worker_count; i++) {
+        for (struct link *link = sim.workers[i].links; link; link = link->next) {
+            if (link->up && link->client == client)
+                return link;
+        }
+    }
+    return NULL;
+}
+
+/* What has come is the read's: Redis would have served it before. */
+bool link_unblock(long client)
+{
+    struct link *link = link_of(client);
+    struct asked *read = link ? next_unexecuted(link) : NULL;
+    if (!read || read->block_ms < 0)
+        return false;
+    if (can_execute(read))
+        execute(link, read);
+    if (read->reply)
+        return false;
+    read->reply = calloc(1, sizeof(*read->reply));
+    if (!read->reply)
+        violated("no memory");
+    read->reply->type = REDIS_REPLY_NIL;
+    happened("blocked reads ended");
+    return true;
 }
 
 static void deliver(struct link *link)
@@ -189,6 +221,7 @@ void link_step(struct actor *worker)
     switch (steps[chosen]) {
     case STEP_CONNECT:
         link->up = true;
+        link->client = ++sim.connections;
         worker->dirty = true;
         link->events.on_up(link->events.context);
         break;

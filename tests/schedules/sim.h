@@ -102,6 +102,7 @@ struct sim {
     uint32_t worker_count, supervisor_count;
     uint64_t names;        /* given so far */
     uint64_t chance;       /* state */
+    long connections;      /* of workers, so far */
     struct actor *newborn; /* whom links and connections are made for */
     redisContext *redis;
     const char *database_url, *jq_helper;
@@ -133,6 +134,7 @@ struct asked {
     struct command command; /* a copy */
     int64_t sent_us, timeout_us;
     int64_t block_ms; /* a blocking read; -1: none */
+    long client;      /* id of its connection; 0: it has none any more */
     uint64_t tried;   /* sim.arrivals or sim.calls at the last try of a blocking read */
     redisReply *reply;
     void (*callback)(void *context, const redisReply *reply);
@@ -160,6 +162,8 @@ void link_break(struct actor *worker, int which, const char *why);
 void link_abandon(struct actor *worker);
 /* Executes the next request of the main link, and loses the reply. */
 bool link_lose_reply(struct actor *worker);
+/* Ends the blocking read of a connection, as CLIENT UNBLOCK would: false when none is under way. */
+bool link_unblock(long client);
 void link_timeouts(struct actor *worker);
 int64_t link_next_us(const struct actor *worker);
 

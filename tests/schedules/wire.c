@@ -290,6 +290,22 @@ static redisReply *call_script(const struct asked *request, struct argv *argv)
     return reply;
 }
 
+/* Its connections are ours: Redis knows but the one. */
+static redisReply *call_client(const struct asked *request, const struct argv *argv)
+{
+    redisReply *reply = calloc(1, sizeof(*reply));
+    if (!reply)
+        violated("no memory");
+    reply->type = REDIS_REPLY_INTEGER;
+    if (word_is(argv, 1, "ID"))
+        reply->integer = request->client;
+    else if (word_is(argv, 1, "UNBLOCK"))
+        reply->integer = link_unblock(number_at(argv, 2));
+    else
+        violated("a command of CLIENT that is not played");
+    return reply;
+}
+
 redisReply *wire_call(struct asked *request)
 {
     const bool script = request->command.is_script;
@@ -317,7 +333,10 @@ redisReply *wire_call(struct asked *request)
         if (comma)
             argv.lens[WANT_AT] = (size_t)(comma - argv.words[WANT_AT]);
     }
-    reply = script ? call_script(request, &argv) : send_argv(&argv, -1);
+    if (script)
+        reply = call_script(request, &argv);
+    else
+        reply = word_is(&argv, 0, "CLIENT") ? call_client(request, &argv) : send_argv(&argv, -1);
     if (!script && word_is(&argv, 0, "MGET"))
         learn_values(reply);
     trace_call(request, &argv, reply);
