@@ -106,12 +106,14 @@ void settle_op_park(struct command *command, int64_t due_ms, uint32_t attempt, u
                     struct slice data, struct slice wanted);
 
 /* The token becomes a task, in a queue of tasks: alone, of kind LEDGER_WAIT, with an identity that is the whole
- * live field. timeout_ms: from its first claim, 0: none. queue, data, wanted: how it comes back. */
+ * live field. timeout_ms: from its first claim, 0: none. queue, data, wanted: how it comes back. ends_at_lapse:
+ * once a claim of it has lapsed it comes back as lost, and nobody else gets it. */
 struct settle_task {
     uint32_t attempt;
     uint32_t queue;
     struct slice data, wanted;
     int64_t timeout_ms;
+    bool ends_at_lapse;
     struct slice task_queue;
     struct slice task; /* JSON */
 };

@@ -186,7 +186,7 @@ void settle_op_task(struct command *command, const struct settle_task *task)
     buf_slice_append(&rest, task->data);
     buf_char(&rest, ',');
     buf_int(&rest, task->timeout_ms);
-    buf_char(&rest, ',');
+    buf_str(&rest, task->ends_at_lapse ? "!," : ",");
     buf_slice_append(&rest, task->task_queue);
     buf_char(&rest, ',');
     buf_slice_append(&rest, task->wanted);

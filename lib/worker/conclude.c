@@ -168,6 +168,13 @@ static int64_t retry_pause_ms(const struct graph_retry *retry, uint32_t attempt)
     return (int64_t)(ms * (1 + retry->jitter * (2 * random - 1)));
 }
 
+/* Its first loss ended the attempt, so that the probe can be asked. Without one, three workers were lost with
+ * it, and there is no sense in more. */
+static bool is_probed_loss(const struct run *run)
+{
+    return run->node->probe && run->result.kind == 'l';
+}
+
 bool run_may_retry(const struct run *run)
 {
     static const char *const final[] = {"binding",     "expression",       "type",
@@ -175,6 +182,8 @@ bool run_may_retry(const struct run *run)
                                         "worker_lost", "internal"};
     if (!run->node || run->verdict.final || run->token->attempt >= run->node->retry.max_attempts)
         return false;
+    if (is_probed_loss(run))
+        return true;
     for (size_t i = 0; i < ARRAY_LEN(final); i++) {
         if (strcmp(run->failure.code, final[i]) == 0)
             return false;

@@ -58,15 +58,17 @@ static int add_value(struct run *run, const struct wanted_item *item, struct sli
     case WANTED_RESULT:
         run->came_back = text;
         return 0;
-    case WANTED_PARKED: /* d<started_us>,… or u,… */
+    case WANTED_PARKED: /* d<started_us>,… or d<started_us>u,… or u,… */
         if (text.len > 0 && text.ptr[0] == 'u') {
             run->doubted = true;
             return 0;
         }
         run->resumed = text.len > 1;
         run->started_us = 0;
-        for (size_t i = 1; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++)
-            run->started_us = run->started_us * 10 + (text.ptr[i] - '0');
+        size_t at = 1;
+        for (; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++)
+            run->started_us = run->started_us * 10 + (text.ptr[at] - '0');
+        run->doubted = at < text.len && text.ptr[at] == 'u';
         return 0;
     }
     return 0;

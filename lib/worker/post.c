@@ -107,7 +107,8 @@ int run_post(struct run *run)
         return -1;
     struct settle_task *task = arena_zalloc(&token->arena, sizeof(*task));
     char data[32], reason[256];
-    int len = snprintf(data, sizeof(data), "d%" PRId64, run->started_us);
+    int len =
+        snprintf(data, sizeof(data), "d%" PRId64 "%s", run->started_us, run->doubted ? "u" : "");
     struct slice kept = arena_copy(&token->arena, slice_of(data, (size_t)len));
     len = snprintf(reason, sizeof(reason), LEDGER_TASK_REASON "%.*s",
                    SLICE_ARG(run->node->task_queue));
@@ -118,6 +119,7 @@ int run_post(struct run *run)
                                  .data = kept,
                                  .wanted = run_wanted_before(token),
                                  .timeout_ms = run->node->timeout_ms,
+                                 .ends_at_lapse = run->node->probe,
                                  .task_queue = run->node->task_queue,
                                  .task = text};
     struct ledger_execution record = run_record(run);
@@ -220,8 +222,10 @@ int run_take_back(struct run *run, struct slice *output)
     case 'l':
         run->verdict.unknown = true;
         return failure_fill(&run->failure, "worker_lost",
-                            "three remote workers in turn were lost while they had it (outcome "
-                            "unknown: it may have had its effect)");
+                            "%s lost while %s had it (outcome unknown: it may have had its effect)",
+                            run->node->probe ? "a remote worker was"
+                                             : "three remote workers in turn were",
+                            run->node->probe ? "it" : "they");
     case 'z':
         return failure_fill(&run->failure, "too_large",
                             "the result has %.*s bytes, more than a worker may bring",

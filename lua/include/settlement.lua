@@ -58,10 +58,11 @@ local function run_through()
 end
 
 -- The token becomes a task: it stays live, leaves its queue, and its task queue gets an entry.
--- ARGV[at + 1]: `attempt,queue index,data,timeout in ms (0: none),task queue,wanted`; ARGV[at + 2]: the task.
+-- ARGV[at + 1]: `attempt,queue index,data,timeout in ms (0: none),task queue,wanted`, with `!` behind the timeout
+-- when the first lapse of a claim is to be the last; ARGV[at + 2]: the task.
 local function park_task(run, at, number, name, live)
-    local attempt, index, data, timeout, tasks, wanted =
-        match(ARGV[at + 1], '^(%d+),(%d+),(%w+),(%d+),([^%s,|]+),([^\t\n]*)$')
+    local attempt, index, data, timeout, at_once, tasks, wanted =
+        match(ARGV[at + 1], '^(%d+),(%d+),(%w+),(%d+)(!?),([^%s,|]+),([^\t\n]*)$')
     local node, scope, attempt_before, generation = match(live, '^(%w+)|([^|]*)|(%d+)|(%d+)|')
     local queue = index and queue_names[index]
     local kind = ARGV[at - 3]
@@ -74,7 +75,9 @@ local function park_task(run, at, number, name, live)
     changes[name] = node .. '|' .. scope .. '|' .. attempt .. '|' .. generation .. '|0|r'
     changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
     changes['w' .. number] = ARGV[at + 2]
-    changes['b' .. number] = fence .. '||0|0|0|0|' .. timeout .. '|' .. tasks
+    -- The third lapse is the last (task.lua), whoever's `fire` counts.
+    local lapses = at_once == '' and '0' or '2'
+    changes['b' .. number] = fence .. '||0|0|' .. lapses .. '|0|' .. timeout .. '|' .. tasks
     posted[#posted + 1] = {run, task_stream_to_add(tasks), number, attempt}
     return true
 end

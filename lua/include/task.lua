@@ -2,7 +2,8 @@
 --
 -- b<number>, its claim: `fence|holder|until|first|lapses|since|timeout|queue`: fence of the last claim; who has
 -- it (empty: nobody); lease end, unix ms; when this attempt was claimed first, unix ms (0: not yet); claims that
--- lapsed; when the last claim began, unix µs; the node's timeout_ms (0: none); task queue.
+-- lapsed (it begins with 2 when the first lapse is to be the last); when the last claim began, unix µs; the node's
+-- timeout_ms (0: none); task queue.
 -- luacheck: push ignore 211
 local timers_key = prefix .. 'timers'
 local LAPSES_MOST = 3

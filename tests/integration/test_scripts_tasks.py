@@ -9,10 +9,10 @@ QUEUE = "function:f"
 TASK = '{"a":1}'
 
 
-def post(partition, run, w, s, queue=QUEUE, timeout=0, attempt=1, task=TASK, wanted="in;", **changes):
-    """Makes the run's ready token a task; returns its claim by the fleet."""
+def post(partition, run, w, s, queue=QUEUE, timeout=0, attempt=1, task=TASK, wanted="in;", at_once="", **changes):
+    """Makes the run's ready token a task; returns its claim by the fleet. at_once: "!", its first lapse is the last."""
     claim = one(partition, w, s)
-    ops = [("r", "%d,0,d5,%d,%s,%s" % (attempt, timeout, queue, wanted), task)]
+    ops = [("r", "%d,0,d5,%d%s,%s,%s" % (attempt, timeout, at_once, queue, wanted), task)]
     changes = {"identity": claim.live, "kind": "w", **changes}
     assert partition.settle(w, s, [Settle(claim, ops, **changes)])[0] == ["ok"]
     partition.check([run])
@@ -227,14 +227,63 @@ def test_three_lapses_lose_it(run):
     assert run.result("3") == "stale"
 
 
-def test_handed_back_is_claimed_anew_and_not_counted(run):
+@pytest.mark.parametrize("at_once", ["", "!"])
+def test_handed_back_is_claimed_anew_and_not_counted(part, at_once):
+    run = Run(part, at_once=at_once)
+    before = run.claimed()["lapses"]
     for fence in "12345":
         assert run.claim()[0][3] == fence
         assert run.result(fence, "b", "") == "ok"
         assert run.result(fence, "b", "") == "ok", "again"
         assert run.beat(fence) == "stale"
-    assert run.claimed()["lapses"] == "0"
+    assert run.claimed()["lapses"] == before
     assert [e[0] for e in run.events()] == ["claim", "release"] * 5
+    assert run.claim()[0][3] == "6" and run.result("6") == "ok"
+
+
+@pytest.mark.parametrize("timeout", [0, 30000])
+def test_the_first_lapse_may_be_the_last(part, timeout):
+    run = Run(part, at_once="!", timeout=timeout)
+    assert run.claim()[0][3] == "1"
+    assert run.result("1", "b", "") == "ok"
+    assert run.claim()[0][3] == "2"
+    assert run.lapse() == 1
+    assert run.claim("other") == [] and part.entries(QUEUE) == []
+    assert part.client.zcard(part.key("timers")) == 0
+    before = part.dump()
+    assert (run.result("2"), run.beat("2")) == ("stale", "stale"), "it is the fleet's"
+    assert run.result("2", "b", "") == "stale"
+    assert part.dump() == before
+    assert [e[0] for e in run.events()] == ["claim", "release", "claim", "lapse"]
+    claim = run.back()
+    assert claim.values[2].split("|")[:3] == ["l", "2", "r"]
+    assert part.settle(run.w, run.s, [Settle(claim, [("p", 0, "2,0,u,in;")], identity=claim.live)])[0] == ["ok"]
+    assert run.result("2") == "stale"
+    post(part, run.run, run.w, run.s, attempt=2)
+    assert run.result("2") == "stale", "that was of the attempt before"
+    for fence in "345":
+        assert run.claim()[0][3] == fence, "what this attempt says counts: three lapses"
+        assert run.lapse() == 1
+    assert run.back().values[2].split("|")[:3] == ["l", "5", "r"]
+
+
+def test_a_timeout_of_one_whose_first_lapse_is_the_last(part):
+    run = Run(part, at_once="!", timeout=30000)
+    run.claim()
+    run.shift(first=1, until=1)
+    assert part.fire()[0] == 1
+    part.check([run.run])
+    assert run.back().values[2].split("|")[:3] == ["t", "1", "r"]
+
+
+def test_a_result_behind_the_lease_counts_until_the_lapse_is_seen(part):
+    run = Run(part, at_once="!")
+    run.claim()
+    run.shift(until=1)
+    assert run.result("1") == "ok"
+    assert part.fire()[0] == 0
+    part.check([run.run])
+    assert run.back().values[2].split("|")[0] == "c"
 
 
 def test_a_timeout_counts_from_the_first_claim(part):
@@ -345,6 +394,7 @@ def test_a_success_of_who_was_overtaken_ends_the_task(part):
     ("1,0,d5,0,%s" % QUEUE, TASK), ("2,0,d5,0,%s,in;" % QUEUE, TASK), ("1,7,d5,0,%s,in;" % QUEUE, TASK),
     ("1,0,,0,%s,in;" % QUEUE, TASK), ("1,0,d5,x,%s,in;" % QUEUE, TASK), ("1,0,d5,0,a b,in;", TASK),
     ("1,0,d5,0,%s,in;" % QUEUE, ""), ("1,0,d5,%s,%s,in;" % ("9" * 16, QUEUE), TASK), ("", ""),
+    ("1,0,d5,0!!,%s,in;" % QUEUE, TASK), ("1,0,d5,!,%s,in;" % QUEUE, TASK), ("1,0,d5,0?,%s,in;" % QUEUE, TASK),
 ])
 def test_malformed_plans_are_bad(part, a, b):
     run = begin(part)

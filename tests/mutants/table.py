@@ -43,6 +43,7 @@ TESTS = {
     "route": Test("test_route", unit=True),
     "protocol": Test("test_calls", unit=True),
     "build": Test("test_graph_build", unit=True),
+    "posts": Test("test_post", unit=True),
 }
 
 MUTANTS = [
@@ -62,6 +63,19 @@ MUTANTS = [
            "task.first_ms = now_ms", "tasks", "timeout_ms counts from the first claim"),
     Mutant("timed_out_keeps_its_holder", "lua/fire.lua", "        task.holder = '' -- what it brings later is late\n", "",
            "tasks", "a result behind the timeout is stale"),
+    Mutant("first_lapse_not_the_last", "lua/include/settlement.lua", "at_once == '' and '0' or '2'", "'0'", "tasks",
+           "a task of a node with a probe comes back at its first lapse"),
+    Mutant("lost_keeps_its_holder", "lua/fire.lua", "            task.holder = ''\n            task_come_back(task, 'l'",
+           "            task_come_back(task, 'l'", "tasks", "a result behind the last lapse is stale"),
+    Mutant("probe_not_said_of_a_task", "lib/worker/post.c", "                                 .ends_at_lapse = run->node->probe,\n",
+           "", "posts", "a task says that its node has a probe"),
+    Mutant("probed_loss_not_retried", "lib/worker/conclude.c", "    if (is_probed_loss(run))\n        return true;\n",
+           "    (void)is_probed_loss(run);\n", "posts", "a task that was lost is attempted again when its node has a probe"),
+    Mutant("doubt_not_read_of_a_task", "lib/worker/execute.c",
+           "        run->doubted = at < text.len && text.ptr[at] == 'u';\n", "", "posts",
+           "what nobody knows of an earlier attempt stays with the task"),
+    Mutant("doubt_not_kept_with_a_task", "lib/worker/post.c", 'run->doubted ? "u" : ""', '""', "posts",
+           "what nobody knows of an earlier attempt goes with the task"),
     Mutant("hand_back_repeated", "lua/tasks.lua", "elseif task.holder ~= '' then", "else", "tasks",
            "what is handed back twice has one entry"),
     Mutant("task_fields_stay", "lua/include/settlement.lua",

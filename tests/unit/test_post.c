@@ -11,14 +11,18 @@
 
 #include "token_case.h"
 
-/* 0: whatever it says is taken on; 1: with all that a task may have */
+/* 0: whatever it says is taken on; 1: with all that a task may have; 2: with a probe that cannot tell */
 static const char source[] =
     "{\"nodes\":["
     "{\"id\":\"f\",\"type\":\"function\",\"retry\":{\"max_attempts\":2,\"backoff_ms\":0},"
     "\"config\":{\"function_name\":\"score\"}},"
     "{\"id\":\"g\",\"type\":\"agent\",\"queue\":\"gpu\",\"timeout_ms\":5000,"
     "\"config\":{\"name\":\"writer\",\"input\":{\"q\":\"$f.x\"},\"function_name\":\"n\","
-    "\"model\":\"m ${input.q}\",\"deep\":{\"input\":[\"$input.q\"]}}}],"
+    "\"model\":\"m ${input.q}\",\"deep\":{\"input\":[\"$input.q\"]}}},"
+    "{\"id\":\"t\",\"type\":\"tool\",\"retry\":{\"max_attempts\":2,\"backoff_ms\":0},\"probe\":"
+    "\"ask\","
+    "\"config\":{\"name\":\"pay\"}},"
+    "{\"id\":\"ask\",\"type\":\"transform\",\"config\":{\"template\":{\"outcome\":\"unknown\"}}}],"
     "\"edges\":[{\"from\":\"f\",\"to\":\"g\"}]}";
 
 static int64_t at_five(void *context)
@@ -55,6 +59,7 @@ static void a_token_becomes_a_task(void **state)
     assert_text(task->data, "d5000000");
     assert_text(task->wanted, "0;rn");
     assert_int_equal(task->timeout_ms, 5000);
+    assert_false(task->ends_at_lapse);
     assert_text(
         task->task,
         "{\"run_id\":\"r1\",\"workflow\":\"w\",\"version\":3,\"node_id\":\"g\",\"scope\":\"\","
@@ -141,6 +146,47 @@ static void failures(void **state)
     fails("", "internal", false);
 }
 
+/* A node with a probe: one lost worker ends its attempt, and what nobody knows stays with the task. */
+static void of_a_node_with_a_probe(void **state)
+{
+    static const struct {
+        const char *parked; /* "": it is the first attempt */
+        const char *data;
+    } posts[] = {{"", "d5000000"}, {"u,default,in;rn", "d5000000u"}};
+    static const struct {
+        const char *parked, *result, *data; /* of the next attempt */
+    } results[] = {
+        {"d4,default,in;rn", "l|1|r1|1|2|", "u"},
+        {"d4,default,in;rn", "t|1|r1|1|2|", "u"},
+        {"d4,default,in;rn", "f|1|r1|1|2|{\"code\":\"mine\"}", ""},
+        {"d4u,default,in;rn", "f|1|r1|1|2|{\"code\":\"mine\"}", "u"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(posts); i++) {
+        const bool first = !posts[i].parked[0];
+        struct token *token = run(&(struct given){"2",
+                                                  first ? "in;rn" : "in;rn,p7",
+                                                  {"1", RUN, first ? NULL : posts[i].parked},
+                                                  .state = first ? 'q' : 'f'});
+        assert_int_equal(token->result.ops[0].kind, ROUTE_TASK);
+        assert_text(token->result.ops[0].task->data, posts[i].data);
+        assert_true(token->result.ops[0].task->ends_at_lapse);
+        token_free(&pool, token);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+        struct token *token = run(&(struct given){
+            "2", "in;rn,p7,y7", {"1", RUN, results[i].parked, results[i].result}, .state = 'f'});
+        assert_int_equal(token->result.ops[0].kind, ROUTE_PARK);
+        assert_text(token->result.ops[0].data, results[i].data);
+        assert_int_equal(token->result.ops[0].attempt, 2);
+        struct ledger_execution x = record_of(token);
+        const bool unknown =
+            memmem(x.error.ptr, x.error.len, "\"outcome\":\"unknown\"", 19) != NULL;
+        assert_int_equal(unknown, results[i].data[0] == 'u');
+        token_free(&pool, token);
+    }
+}
+
 static void what_is_too_large(void **state)
 {
     struct token *token;
@@ -202,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_token_becomes_a_task),
         cmocka_unit_test(its_output_is_routed),
         cmocka_unit_test(failures),
+        cmocka_unit_test(of_a_node_with_a_probe),
         cmocka_unit_test(what_is_too_large),
         cmocka_unit_test(without_memory),
     };
