@@ -168,11 +168,18 @@ static int64_t retry_pause_ms(const struct graph_retry *retry, uint32_t attempt)
     return (int64_t)(ms * (1 + retry->jitter * (2 * random - 1)));
 }
 
-/* Its first loss ended the attempt, so that the probe can be asked. Without one, three workers were lost with
- * it, and there is no sense in more. */
+/* One loss ended the attempt, so that the probe can be asked. Without one, three workers were lost with it, and
+ * there is no sense in more: here these are attempts, with `retry` or without. */
 static bool is_probed_loss(const struct run *run)
 {
     return run->node->probe && run->result.kind == 'l';
+}
+
+static uint32_t most_attempts(const struct run *run)
+{
+    enum { LOSSES_MOST = 3 }; /* as lua/include/task.lua has it */
+    const uint32_t most = run->node->retry.max_attempts;
+    return is_probed_loss(run) && most < LOSSES_MOST ? LOSSES_MOST : most;
 }
 
 bool run_may_retry(const struct run *run)
@@ -180,7 +187,7 @@ bool run_may_retry(const struct run *run)
     static const char *const final[] = {"binding",     "expression",       "type",
                                         "routing",     "join_unsatisfied", "loop_limit",
                                         "worker_lost", "internal"};
-    if (!run->node || run->verdict.final || run->token->attempt >= run->node->retry.max_attempts)
+    if (!run->node || run->verdict.final || run->token->attempt >= most_attempts(run))
         return false;
     if (is_probed_loss(run))
         return true;
