@@ -24,6 +24,8 @@ static void metrics(const void *context, struct probes_page *page)
     probes_counter(page, "started_total", "Runs started from the inbox.", s.started);
     probes_counter(page, "rejected_total", "Requests of the inbox that could not start.",
                    s.rejected);
+    probes_counter(page, "unknown_total", "Entries that were pending for it without its knowing.",
+                   s.unknown);
     probes_gauge(page, "held_tokens", "Tokens claimed and not confirmed.", s.held);
     probes_gauge(page, "running_tokens", "Of these, executions under way that wait for others.",
                  s.running);

@@ -14,6 +14,7 @@
 #include "exec/plugins.h"
 #include "protocol/command.h"
 #include "protocol/link.h"
+#include "worker/audit.h"
 #include "worker/beat.h"
 #include "worker/bell.h"
 #include "worker/channel.h"
@@ -51,6 +52,7 @@ struct worker {
     struct bell *bell;
     struct inbox *inbox;
     struct graphs *graphs;
+    struct audit audit;
     struct jq *jq; /* starts its child when the first program comes */
     struct event *turn, *tick, *poll;
     bool turn_due, polling;

@@ -202,6 +202,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         graphs_tick(worker->graphs);
         inbox_tick(worker->inbox);
         bell_tick(worker->bell);
+        audit_tick(&worker->audit);
         /* Without its bell, e.g. when Redis takes no more connections, it looks slowly. */
         if (!worker->draining && !bell_is_armed(worker->bell))
             worker_look(worker);
@@ -338,6 +339,7 @@ static int wire(struct worker *worker, const struct worker_options *options, str
     worker->link = link_new(worker->base, options->redis_url, &events, err);
     if (!worker->link)
         return -1;
+    audit_init(&worker->audit, worker);
     worker->bell = bell_new(worker, options->redis_url, err);
     return worker->bell ? serve(worker, options, err) : -1;
 }

@@ -71,6 +71,7 @@ bool worker_free(struct worker *worker);
 
 struct worker_stats {
     uint64_t executed, failed, settled, stale, reclaimed, hellos, started, rejected;
+    uint64_t unknown;       /* entries that were pending for it without its knowing */
     uint32_t held, running; /* running: of those held */
     bool connected, draining;
 };

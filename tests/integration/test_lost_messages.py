@@ -147,31 +147,56 @@ def read_on(stack, name, brought):
     brought.extend(entry for _, entries in reply or [] for entry, _ in entries)
 
 
+def served_to(stack, name, done, **env):
+    """A run whose second token is served to a read in the name of a worker that does not know of it; False when
+    the worker was faster."""
+    brought = []
+    reader = threading.Thread(target=read_on, args=(stack, name, brought))
+    reader.start()
+    stack.wait_until(lambda: blocked_reads(stack) or not reader.is_alive(), what="its read, still there")
+    worker = stack.start_worker("--name", name, **env)
+    stack.wait_until(lambda: len(blocked_reads(stack)) == 2 or not reader.is_alive(), what="its new bell")
+    stack.redis_client().xadd("troupe:runs", {"workflow": "later", "input": "1"})
+    stack.wait_until(lambda: completed(stack) == done, what="the run's end")
+    reader.join()
+    worker.kill()
+    stack.wait_until(lambda: not blocked_reads(stack), what="its end")
+    return bool(brought)
+
+
 def test_what_the_process_before_was_given_is_not_lost(stack):
     stack.migrate()
     stack.start_supervisor()
     stack.deploy(LATER)
-    client, done = stack.redis_client(), 0
-    for _ in range(5):
+    for attempt in range(5):
         worker = stack.start_worker("--name", "again", TROUPE_LEASE="60s")
         stack.wait_until(lambda: blocked_reads(stack), what="its bell")
         worker.kill()
         stack.wait_until(lambda: not blocked_reads(stack), what="its end")
-        brought = []
-        reader = threading.Thread(target=read_on, args=(stack, "again", brought))
-        reader.start()
-        stack.wait_until(lambda: blocked_reads(stack) or not reader.is_alive(), what="its read, still there")
-        worker = stack.start_worker("--name", "again", TROUPE_LEASE="60s")
-        stack.wait_until(lambda: len(blocked_reads(stack)) == 2 or not reader.is_alive(), what="its new bell")
-        client.xadd("troupe:runs", {"workflow": "later", "input": "1"})
-        done += 1
-        stack.wait_until(lambda: completed(stack) == done, what="the run's end")
-        reader.join()
-        worker.kill()
-        if brought:
+        if served_to(stack, "again", attempt + 1, TROUPE_LEASE="60s"):
             break
     else:
         raise AssertionError("the old read was given nothing in five attempts: nothing shown")
+    stack.start_worker()
+    load.check_redis_is_empty(stack)
+    load.check_record(stack)
+
+
+def test_what_is_pending_and_not_known_is_found(stack):
+    """By a worker that has no reason to look for it: nobody of its name was there before."""
+    stack.migrate()
+    stack.start_supervisor(TROUPE_PARTITIONS="1")
+    stack.deploy(LATER)
+    first = stack.start_worker()  # it makes the queues
+    stack.wait_until(lambda: blocked_reads(stack), what="its bell")
+    first.terminate()
+    stack.wait_until(lambda: not first.alive, what="its end")
+    for attempt in range(5):
+        if served_to(stack, "new-%d" % attempt, attempt + 1, TROUPE_LEASE="1s"):
+            break
+    else:
+        raise AssertionError("the read was given nothing in five attempts: nothing shown")
+    assert any("did not know of it" in p.output() for p in stack.processes)
     stack.start_worker()
     load.check_redis_is_empty(stack)
     load.check_record(stack)

@@ -60,9 +60,13 @@ static void bury(struct actor *actor)
 
 void worker_loop(struct actor *actor)
 {
+    struct worker_stats stats;
     actor->dirty = false;
     if (event_base_loop(actor->base, EVLOOP_NONBLOCK) < 0)
         violated("the loop of %s failed", actor->name);
+    worker_stats(actor->worker, &stats);
+    if (stats.unknown > 0) /* it mends that, and has no reason to */
+        violated("%s did not know of an entry that is pending for it", actor->name);
     if (event_base_got_exit(actor->base)) {
         happened("workers ended in order");
         bury(actor);
