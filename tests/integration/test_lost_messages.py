@@ -129,6 +129,30 @@ def test_one_message_of_each_kind_is_lost(stack, proxy, kind):
     load.check_record(stack)
 
 
+# The first arrivals at more joins than a settle call has operations: what is left over is a token that stands on the
+# same entry, and so is what is left over by that one. They differ by their number only.
+JOINS = ["j%d" % i for i in range(1600)]
+WIDE = {"metadata": {"name": "wide"},
+        "nodes": [{"id": "s", "type": "delay", "config": {"ms": 1}}, {"id": "t", "type": "delay", "config": {"ms": 1500}}] +
+                 [{"id": j, "type": "noop", "join": "all"} for j in JOINS],
+        "edges": [{"from": n, "to": j} for n in "st" for j in JOINS]}
+
+
+def test_the_next_token_of_an_entry_is_not_the_last_one(stack, proxy):
+    stack.migrate()
+    stack.start_supervisor(TROUPE_PARTITIONS="1")  # so that all calls are about the run
+    stack.start_worker(TROUPE_REDIS_URL=proxy.url, TROUPE_LEASE="60s")
+    stack.deploy(WIDE)
+    for count in range(1, 4):
+        for _ in range(2 + count):
+            proxy.order("swallow", "settle")
+        stack.redis_client().xadd("troupe:runs", {"workflow": "wide", "input": "1"})
+        stack.wait_until(lambda: completed(stack) == count, 25, "run %d, after lost replies of settle" % count)
+        assert proxy.counts["swallow settle"] > 0
+    load.check_redis_is_empty(stack)
+    load.check_record(stack)
+
+
 # --- A worker is killed and started again under its name; what it was reading is served all the same ---
 
 LATER = {"metadata": {"name": "later"},

@@ -37,9 +37,7 @@ TESTS = {
     # What goes wrong in queues only, seldom.
     "plodding": Test("test_fleet_schedules.py", limit_s=600, goals=("schedules-programs",), SCHEDULES="4000",
                      SCHEDULES_PLODS="1"),
-    # The same from another seed: once in some thousands.
-    "plodding_on": Test("test_fleet_schedules.py", limit_s=600, goals=("schedules-programs",), SCHEDULES="4000",
-                        SCHEDULES_SEED="7000", SCHEDULES_PLODS="1"),
+    "next_token": Test("test_lost_messages.py -k next_token"),
     "forks": Test("test_forks.py", limit_s=90),
     "route": Test("test_route", unit=True),
     "protocol": Test("test_calls", unit=True),
@@ -460,7 +458,7 @@ MUTANTS = [
            "if (id.ptr || is_known(channel, audit->queue, id))", "same_name", "what is pending for a worker that does not know of it is found"),
     Mutant("entries_that_look_alike", "lib/worker/channel.c",
            "if (slice_eq(token->number, claim->number) && slice_eq(token->live, claim->live))",
-           "if (slice_eq(token->live, claim->live))", "plodding_on", "an entry that stands for the next token brings it"),
+           "if (slice_eq(token->live, claim->live))", "next_token", "an entry that stands for the next token brings it"),
     Mutant("first_entry_is_skipped", "lib/supervisor/batch.c", "size_t first = p->cursor.seq > 0;",
            "size_t first = 1;", "bindings", "everything in the ledger gets into the record"),
     Mutant("requests_stay", "lib/supervisor/after.c", "        return add_ack(chores, record->start.inbox_id, err);\n",
