@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "protocol/keys.h"
 #include "protocol/redis.h"
+#include "worker/lookup.h"
 #include "worker/state.h"
 #include <stdlib.h>
 
@@ -22,14 +23,14 @@ struct bell {
     struct link *link;
     struct command command;
     bool armed;
-    enum hears hears;       /* armed: what */
-    bool unblocking;        /* Redis is asked to end the read */
-    bool cannot_unblock;    /* and has refused that on this connection */
-    bool lost;              /* the reply of an armed read did not come */
-    int64_t lost_us;        /* monotonic; 0: no second look is due */
-    int64_t not_before_us;  /* monotonic */
-    int64_t inbox_after_us; /* monotonic: the inbox has no group before */
-    long long client_id;    /* of the connection, as Redis counts them; 0: not known */
+    enum hears hears;      /* armed: what */
+    struct lookup *behind; /* armed: of the names that its requests may ask for, or NULL */
+    bool unblocking;       /* Redis is asked to end the read */
+    bool cannot_unblock;   /* and has refused that on this connection */
+    bool lost;             /* the reply of an armed read did not come */
+    int64_t lost_us;       /* monotonic; 0: no second look is due */
+    int64_t not_before_us; /* monotonic */
+    long long client_id;   /* of the connection, as Redis counts them; 0: not known */
     bool stopped;
 };
 
@@ -134,9 +135,9 @@ static void take_streams(struct bell *bell, const redisReply *reply)
             continue;
         const struct slice key = reply_slice(stream->element[0]);
         if (slice_eq_str(key, KEY_RUNS) && bell->hears == INBOX_ONLY)
-            inbox_answer(bell->worker->inbox, stream->element[1]);
+            inbox_answer(bell->worker->inbox, stream->element[1], bell->behind);
         else if (slice_eq_str(key, KEY_RUNS))
-            inbox_take(bell->worker->inbox, stream->element[1], true);
+            inbox_take(bell->worker->inbox, stream->element[1], true, bell->behind);
         else
             take_queue(bell->worker, key, stream->element[1]);
     }
@@ -152,7 +153,7 @@ static void take_error(struct bell *bell, const redisReply *reply)
     const bool gone =
         strncmp(reply->str, "NOGROUP", 7) == 0 || strncmp(reply->str, "UNBLOCKED", 9) == 0;
     if (gone && (bell->hears == INBOX_ONLY || strstr(reply->str, "'" KEY_RUNS "'"))) {
-        bell->inbox_after_us = now_us + (int64_t)PAUSE_MS * 2000;
+        inbox_close(worker->inbox);
         bell->not_before_us = 0;
     } else if (gone) {
         for (uint32_t i = 0; i < worker->channel_count; i++)
@@ -176,12 +177,18 @@ static void on_ring(void *context, const redisReply *reply)
 
 bool bell_is_armed(const struct bell *bell) { return bell->armed; }
 
-bool bell_is_deaf(const struct bell *bell) { return bell->armed && bell->hears != EVERYTHING; }
+bool bell_is_deaf(const struct bell *bell)
+{
+    return bell->armed && (bell->hears == INBOX_ONLY ||
+                           (bell->hears == ALL_BUT_INBOX && inbox_is_open(bell->worker->inbox)));
+}
 
 bool bell_hears_inbox(const struct bell *bell)
 {
     return bell->armed && bell->hears != ALL_BUT_INBOX;
 }
+
+bool bell_hears_queues(const struct bell *bell) { return bell->armed && bell->hears != INBOX_ONLY; }
 
 static void on_unblocked(void *context, const redisReply *reply)
 {
@@ -213,9 +220,9 @@ void bell_stop(struct bell *bell)
     unblock(bell);
 }
 
-void bell_end_inbox(struct bell *bell)
+void bell_hear_all(struct bell *bell)
 {
-    if (bell->hears == INBOX_ONLY && !bell->unblocking && !bell->cannot_unblock)
+    if (bell_is_deaf(bell) && !bell->unblocking && !bell->cannot_unblock)
         unblock(bell);
 }
 
@@ -297,9 +304,12 @@ static void begin_read(struct bell *bell, uint32_t count, int block_ms)
 
 static void send_read(struct bell *bell, enum hears hears)
 {
+    struct inbox *inbox = bell->worker->inbox;
+    if (link_send(bell->link, &bell->command, ANSWER_MS, on_ring, bell) != 0)
+        return;
+    bell->armed = true;
     bell->hears = hears;
-    if (link_send(bell->link, &bell->command, ANSWER_MS, on_ring, bell) == 0)
-        bell->armed = true;
+    bell->behind = hears == ALL_BUT_INBOX ? NULL : lookup_behind(inbox, bell->link);
 }
 
 void bell_arm(struct bell *bell)
@@ -308,7 +318,7 @@ void bell_arm(struct bell *bell)
     if (!may_arm(bell, now_us) || is_opening(bell->worker))
         return;
     begin_read(bell, 1, BLOCK_MS);
-    const bool inbox = now_us >= bell->inbox_after_us && inbox_has_room(bell->worker->inbox);
+    const bool inbox = inbox_is_open(bell->worker->inbox);
     const uint32_t count = add_keys(bell, inbox);
     for (uint32_t i = 0; i < count; i++)
         command_arg_str(&bell->command, ">");
@@ -319,7 +329,7 @@ void bell_arm(struct bell *bell)
 void bell_arm_inbox(struct bell *bell)
 {
     const int64_t now_us = worker_mono_us(bell->worker);
-    if (!may_arm(bell, now_us) || now_us < bell->inbox_after_us || bell->client_id == 0 ||
+    if (!may_arm(bell, now_us) || !inbox_is_open(bell->worker->inbox) || bell->client_id == 0 ||
         bell->cannot_unblock)
         return;
     const uint32_t count = inbox_ask(bell->worker->inbox);

@@ -26,14 +26,16 @@ void bell_distrust(struct bell *bell);
 /* Looks a second time for what a lost read may have brought. */
 void bell_tick(struct bell *bell);
 /* Of a busy worker: listens to the inbox alone, for as many entries as it may ask for now. Does nothing
- * where it could not be ended at once (bell_end_inbox). */
+ * where it could not be ended at once (bell_hear_all). */
 void bell_arm_inbox(struct bell *bell);
-/* There is nothing to do: asks Redis to end the read of the inbox alone, so that all of it is armed. */
-void bell_end_inbox(struct bell *bell);
+/* There is nothing to do: asks Redis to end a deaf one. */
+void bell_hear_all(struct bell *bell);
 /* A read of the inbox is under way: nobody else need look. */
 bool bell_hears_inbox(const struct bell *bell);
+/* A read of the queues is under way. */
+bool bell_hears_queues(const struct bell *bell);
 bool bell_is_armed(const struct bell *bell);
-/* Requests for runs, or tokens, do not ring it: somebody has to look, until it is armed anew. */
+/* What is there to be heard does not ring it: somebody has to look, until it is armed anew. */
 bool bell_is_deaf(const struct bell *bell);
 /* For draining: arms no more, and asks Redis to end the read that is under way. Without the permission
  * (CLIENT UNBLOCK) it ends by itself, within 2 s. */

@@ -1,5 +1,5 @@
-/* inbox: from entries to runs that are to start. Starting is in starting.c, reading and taking over in
- * inbox_read.c. */
+/* inbox: from entries to runs that are to start. Reading and taking over is in inbox_read.c, what follows in
+ * lookup.c and starting.c. */
 #include "worker/inbox.h"
 #include "base/log.h"
 #include "protocol/keys.h"
@@ -10,7 +10,6 @@
 
 enum {
     REFUSED_MS = 1000,
-    UNPUBLISHED_MS = 500,
     TRIES_MAX = 5,
     DRAIN_MS = 1000,
     REQUEST_JSON_BYTES = 4 << 20,
@@ -48,7 +47,6 @@ void inbox_free(struct inbox *inbox)
 }
 
 unsigned inbox_held(const struct inbox *inbox) { return inbox->count; }
-bool inbox_has_room(const struct inbox *inbox) { return inbox->count < INBOX_ITEMS_MAX; }
 
 /* --- one request --- */
 
@@ -112,71 +110,6 @@ static struct channel *item_channel(struct item *item)
     return channel->epoch[0] && channel->state != CHANNEL_CLOSED ? channel : NULL;
 }
 
-/* --- lookup --- */
-
-static void on_lookup(void *context, const redisReply *reply)
-{
-    struct item *item = context;
-    struct slice digest, published;
-    item->under_way = false;
-    worker_wake(item->inbox->worker);
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
-        item_wait_ms(item, INBOX_RETRY_MS);
-        return;
-    }
-    digest = reply_slice(reply->element[0]);
-    published = reply_slice(reply->element[1]);
-    if (!digest.ptr && !published.ptr) {
-        if (!item->said)
-            log_write(
-                LOG_WARN, "a workflow is not there, but the table of names is not complete yet",
-                LOG_B("workflow", item->request.workflow), LOG_B("entry", item->request.entry_id));
-        item->said = true;
-        item_wait_ms(item, UNPUBLISHED_MS);
-        return;
-    }
-    if (!digest.ptr && item->request.version)
-        request_refuse(&item->request, "workflow '%.*s' has no version %lld",
-                       SLICE_ARG(item->request.workflow), (long long)item->request.version);
-    else if (!digest.ptr)
-        request_refuse(&item->request, "there is no workflow '%.*s'",
-                       SLICE_ARG(item->request.workflow));
-    const char *blank = digest.ptr ? memchr(digest.ptr, ' ', digest.len) : NULL;
-    if (blank) { /* VERSION DIGEST */
-        for (const char *c = digest.ptr; c < blank && c < digest.ptr + 12; c++)
-            item->version = item->version * 10 + (*c - '0');
-        digest = slice_of(blank + 1, digest.len - (size_t)(blank + 1 - digest.ptr));
-    } else {
-        item->version = item->request.version;
-    }
-    if (digest.ptr && digest.len != SHA256_HEX_LEN)
-        request_refuse(&item->request, "the table of workflows is damaged");
-    if (!digest.ptr || item->request.reason[0]) {
-        item_refuse(item);
-        return;
-    }
-    memcpy(item->digest, digest.ptr, digest.len);
-    item->digest[digest.len] = '\0';
-    item->step = ITEM_START;
-}
-
-static void look_up(struct item *item)
-{
-    struct worker *worker = item->inbox->worker;
-    struct buf name;
-    buf_init(&name, 4096);
-    buf_slice_append(&name, item->request.workflow);
-    if (item->request.version)
-        buf_printf(&name, "@%lld", (long long)item->request.version);
-    command_begin(&worker->command, "HMGET");
-    command_arg_str(&worker->command, KEY_WORKFLOWS);
-    command_arg(&worker->command, buf_slice(&name));
-    command_arg_str(&worker->command, "!published");
-    item->version = 0;
-    item->under_way = buf_ok(&name) && worker_send(worker, on_lookup, item);
-    buf_free(&name);
-}
-
 /* --- reject --- */
 
 static void on_rejected(void *context, const redisReply *reply)
@@ -231,7 +164,7 @@ static void step(struct item *item)
         return;
     switch (item->step) {
     case ITEM_LOOKUP:
-        look_up(item);
+        lookup_item(item);
         break;
     case ITEM_START:
         graph = graphs_get(worker->graphs, slice_str(item->digest));
@@ -268,7 +201,7 @@ void inbox_step(struct inbox *inbox)
     }
 }
 
-void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh)
+void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh, struct lookup *behind)
 {
     struct worker *worker = inbox->worker;
     struct item **last = &inbox->items;
@@ -294,6 +227,8 @@ void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh)
             memcpy(item->epoch, done->epoch, sizeof(item->epoch));
         item->step = item->request.reason[0] ? ITEM_REJECT : ITEM_LOOKUP;
         item->fresh = fresh;
+        item->behind = item->step == ITEM_LOOKUP ? behind : NULL;
+        item->under_way = item->behind != NULL;
         *last = item;
         last = &item->next;
         inbox->count++;

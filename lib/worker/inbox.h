@@ -18,14 +18,17 @@
 
 struct worker;
 struct inbox;
+struct lookup;
 
 MUSTCHECK struct inbox *inbox_new(struct worker *worker);
 void inbox_free(struct inbox *inbox);
-/* Whether it takes more entries. */
-bool inbox_has_room(const struct inbox *inbox);
+/* Whether new entries can be read: there is room, and a group for all that is known. */
+bool inbox_is_open(const struct inbox *inbox);
+/* A read was answered that there is no group. It looks for one by itself. */
+void inbox_close(struct inbox *inbox);
 /* Entries of a reply of XREADGROUP's form (an array of [id, [field, value, ...]]). fresh: nobody had them
- * before. */
-void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh);
+ * before. behind: what was asked for behind that read (lookup.h), or NULL. */
+void inbox_take(struct inbox *inbox, const redisReply *entries, bool fresh, struct lookup *behind);
 /* Goes on with every request that can go on. */
 void inbox_step(struct inbox *inbox);
 /* Reads more without blocking, if there is room and the last look found some or `look` is true. */
@@ -33,7 +36,7 @@ void inbox_read(struct inbox *inbox, bool look);
 /* For a read of new entries that somebody else makes: how many it may ask for now; 0: none. */
 uint32_t inbox_ask(struct inbox *inbox);
 /* What that read brought. */
-void inbox_answer(struct inbox *inbox, const redisReply *entries);
+void inbox_answer(struct inbox *inbox, const redisReply *entries, struct lookup *behind);
 /* Takeover and whatever else is due by time. */
 void inbox_tick(struct inbox *inbox);
 /* A reply that may have brought entries was lost: reads what is pending for us. */

@@ -3,6 +3,7 @@
 #define TROUPE_WORKER_INBOX_ITEM_H
 
 #include "base/sha256.h"
+#include "worker/lookup.h"
 #include "worker/recent.h"
 #include "worker/request.h"
 #include "worker/state.h"
@@ -21,6 +22,8 @@ struct item {
     struct request request;
     enum item_step step;
     bool under_way, finished;
+    struct lookup
+        *behind;       /* under way: its workflow was asked for behind the read; NULL: not that */
     bool fresh;        /* nobody had it before: its entry nodes may be executed before it starts */
     bool alone;        /* a call of several was refused */
     bool leads_on;     /* what was executed emits tokens */
@@ -48,11 +51,15 @@ struct inbox {
     unsigned count;
     uint32_t starts; /* calls under way */
 
+    bool closed;           /* there was no group */
     bool reading;          /* a read is under way */
     uint32_t asked;        /* entries that it may bring */
     bool more;             /* the last read was answered in full */
     int64_t read_after_us; /* monotonic */
     int64_t trickle_us;    /* monotonic: the last read without room in the queues */
+
+    struct lookups lookups;
+    struct lookup *read_behind; /* of the read under way */
 
     bool recover;       /* read what is pending for us */
     bool recover_again; /* from the beginning, once the read under way has ended */

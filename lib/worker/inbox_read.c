@@ -18,7 +18,8 @@ enum {
     READ_COUNT = 64,
     TRICKLE_COUNT = 4,
     TRICKLE_MS = 100,
-    NOGROUP_MS = 1000,
+    REFUSED_MS = 1000,
+    NOGROUP_MS = 100,
     TAKEOVER_EVERY_MS = 2000,
     TAKEOVER_IDLE_MS = 10000,
     TAKEOVER_COUNT = 64,
@@ -49,10 +50,24 @@ void inbox_doubt(struct inbox *inbox)
 
 static void note_error(struct inbox *inbox, const redisReply *reply)
 {
-    inbox->read_after_us = worker_mono_us(inbox->worker) + (int64_t)NOGROUP_MS * 1000;
-    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOGROUP", 7) != 0)
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOGROUP", 7) == 0) {
+        inbox_close(inbox);
+        return;
+    }
+    inbox->read_after_us = worker_mono_us(inbox->worker) + (int64_t)REFUSED_MS * 1000;
+    if (reply->type == REDIS_REPLY_ERROR)
         log_write(LOG_WARN, "the inbox cannot be read", LOG_S("reason", reply->str));
 }
+
+void inbox_close(struct inbox *inbox)
+{
+    inbox->closed = true;
+    inbox->read_after_us = worker_mono_us(inbox->worker) + (int64_t)NOGROUP_MS * 1000;
+}
+
+static bool has_room(const struct inbox *inbox) { return inbox->count < INBOX_ITEMS_MAX; }
+
+bool inbox_is_open(const struct inbox *inbox) { return !inbox->closed && has_room(inbox); }
 
 /* The entries of the one stream of a reply of XREADGROUP; NULL when there are none. */
 static const redisReply *only_stream(const redisReply *reply)
@@ -79,10 +94,10 @@ static void begin_read(struct worker *worker, uint32_t count, const char *from)
 
 /* --- new entries --- */
 
-void inbox_answer(struct inbox *inbox, const redisReply *entries)
+void inbox_answer(struct inbox *inbox, const redisReply *entries, struct lookup *behind)
 {
     inbox->more = entries->elements >= inbox->asked;
-    inbox_take(inbox, entries, true);
+    inbox_take(inbox, entries, true, behind);
 }
 
 static void on_read(void *context, const redisReply *reply)
@@ -94,11 +109,11 @@ static void on_read(void *context, const redisReply *reply)
         return;
     }
     const redisReply *entries = only_stream(reply);
-    if (entries) {
-        inbox_answer(inbox, entries);
-    } else if (reply->type != REDIS_REPLY_NIL) {
+    inbox->closed = inbox->closed && !entries && reply->type != REDIS_REPLY_NIL;
+    if (entries)
+        inbox_answer(inbox, entries, inbox->read_behind);
+    else if (reply->type != REDIS_REPLY_NIL)
         note_error(inbox, reply);
-    }
 }
 
 /* New runs wait while more than a quarter of the partitions have more tokens than we can take: what
@@ -121,8 +136,8 @@ uint32_t inbox_ask(struct inbox *inbox)
 {
     const struct worker *worker = inbox->worker;
     const int64_t now_us = worker_mono_us(worker);
-    if (worker->draining || inbox->reading || !inbox_has_room(inbox) ||
-        now_us < inbox->read_after_us || worker->channel_count == 0)
+    if (worker->draining || inbox->reading || !has_room(inbox) || now_us < inbox->read_after_us ||
+        worker->channel_count == 0)
         return 0;
     const uint32_t count = how_many(inbox, now_us);
     if (count > 0) {
@@ -140,6 +155,7 @@ void inbox_read(struct inbox *inbox, bool look)
         return;
     begin_read(worker, count, ">");
     inbox->reading = worker_send(worker, on_read, inbox);
+    inbox->read_behind = inbox->reading ? lookup_behind(inbox, worker->link) : NULL;
 }
 
 /* --- what a lost reply left behind --- */
@@ -169,7 +185,7 @@ static void on_recovered(void *context, const redisReply *reply)
                                 ? reply_slice(last->element[0])
                                 : SLICE_NONE;
     if (again) { /* the place to go on at is not behind these */
-        inbox_take(inbox, entries, false);
+        inbox_take(inbox, entries, false, NULL);
         return;
     }
     if (id.len == 0 || id.len >= INBOX_ID_BYTES) {
@@ -177,7 +193,7 @@ static void on_recovered(void *context, const redisReply *reply)
         inbox->recover_from[0] = '\0';
         return;
     }
-    inbox_take(inbox, entries, false);
+    inbox_take(inbox, entries, false, NULL);
     memcpy(inbox->recover_from, id.ptr, id.len);
     inbox->recover_from[id.len] = '\0';
 }
@@ -185,7 +201,7 @@ static void on_recovered(void *context, const redisReply *reply)
 static void recover(struct inbox *inbox)
 {
     struct worker *worker = inbox->worker;
-    if (!inbox->recover || inbox->recovering || !inbox_has_room(inbox) ||
+    if (!inbox->recover || inbox->recovering || !has_room(inbox) ||
         worker_mono_us(worker) < inbox->read_after_us)
         return;
     begin_read(worker, INBOX_ITEMS_MAX - inbox->count,
@@ -209,7 +225,7 @@ static void on_claimed(void *context, const redisReply *reply)
     if (!reply)
         inbox_recover(inbox);
     else if (reply->type == REDIS_REPLY_ARRAY)
-        inbox_take(inbox, reply, false);
+        inbox_take(inbox, reply, false, NULL);
     else
         note_error(inbox, reply);
     end_takeover(inbox);
@@ -327,5 +343,5 @@ void inbox_tick(struct inbox *inbox)
         return;
     recover(inbox);
     look_for_lapsed(inbox);
-    inbox_read(inbox, false);
+    inbox_read(inbox, inbox->closed);
 }

@@ -280,7 +280,7 @@ static void wait_for_work(struct worker *worker)
     const bool busy = worker_is_busy(worker);
     if (!busy) {
         worker->rested = true;
-        bell_end_inbox(worker->bell);
+        bell_hear_all(worker->bell);
     }
     if (busy || bell_is_deaf(worker->bell)) {
         if (!worker->polling && evtimer_add(worker->poll, &soon) == 0) {
@@ -343,9 +343,11 @@ void worker_poll(struct worker *worker)
     const bool busy = worker_is_busy(worker);
     if (worker->draining || !(busy || bell_is_deaf(worker->bell)))
         return;
-    look_into_a_partition(worker);
+    if (busy || !bell_hears_queues(worker->bell))
+        look_into_a_partition(worker);
     if (busy && !worker->rested)
         bell_arm_inbox(worker->bell);
     if (!bell_hears_inbox(worker->bell))
         inbox_read(worker->inbox, true);
+    worker_wake(worker); /* to look again, as long as there is reason to */
 }

@@ -65,6 +65,7 @@ def test_fair_says_how_long_the_longest_waited():
         assert each["p50_ms"] <= each["p99_ms"] <= each["max_ms"]
         assert each["fair"] == (each["max_of_share"] <= each["most"])
     assert found["loops"]["runs"] == 64 and found["short"]["runs"] > 0
+    assert [name for name in found if "mean_of_work" in found[name]] == ["short"]
     assert done.returncode == (0 if all(each["fair"] for each in found.values()) else 1)
 
 
