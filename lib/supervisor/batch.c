@@ -79,29 +79,45 @@ static uint32_t choose_page(const struct supervisor *s)
     return count < 1 ? 1 : count < s->batch_entries ? (uint32_t)count : s->batch_entries;
 }
 
-/* Greater ones count at once, smaller ones little by little. */
+/* Greater ones count at once, smaller ones little by little. What comes after a quiet time may be much longer
+ * than what little was there: it begins with few. */
 static void note_size(struct supervisor *s)
 {
+    const uint32_t count = s->batch.entry_count;
     size_t bytes = s->batch.record_count * sizeof(struct record);
-    if (s->batch.entry_count == 0)
-        return;
-    for (uint32_t i = 0; i < s->batch.entry_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         bytes += s->batch.entries[i].body.len * BODY_TIMES;
-    const size_t each = bytes / s->batch.entry_count + 1;
-    s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 4;
+    size_t each = count ? bytes / count + 1 : 0;
+    if (count <= s->owned && each < LONG_ENTRY_BYTES * BODY_TIMES)
+        each = LONG_ENTRY_BYTES * BODY_TIMES;
+    s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 2;
+}
+
+/* All of our partitions, or as many as fit with one entry of each, in turn. */
+static void choose_partitions(struct supervisor *s)
+{
+    const size_t fit = s->entry_bytes ? BATCH_BYTES / s->entry_bytes + 1 : s->owned;
+    s->read_first = (s->read_first + s->read_count) % s->owned;
+    s->read_count = fit < s->owned ? (uint32_t)fit : s->owned;
+}
+
+static uint32_t slot_read(const struct supervisor *s, uint32_t i)
+{
+    return (s->read_first + i) % s->owned;
 }
 
 static int read_all(struct supervisor *s, struct err *err)
 {
     s->page_entries = choose_page(s);
+    choose_partitions(s);
     struct batch *batch = &s->batch;
-    const uint32_t count = s->owned * PER_PARTITION;
+    const uint32_t count = s->read_count * PER_PARTITION;
     struct command *commands = arena_array(&batch->arena, count, sizeof *commands);
     redisReply **replies = arena_array(&batch->arena, count, sizeof(redisReply *));
     if (!commands || !replies)
-        return err_set(err, ERR_LIMIT, "no memory to read %u ledgers", s->owned);
-    for (uint32_t i = 0; i < s->owned; i++) {
-        const struct archive_cursor *cursor = &s->partitions[i].cursor;
+        return err_set(err, ERR_LIMIT, "no memory to read %u ledgers", s->read_count);
+    for (uint32_t i = 0; i < s->read_count; i++) {
+        const struct archive_cursor *cursor = &s->partitions[slot_read(s, i)].cursor;
         struct command *meta = &commands[i * PER_PARTITION], *ledger = meta + 1;
         char key[KEY_MAX], from[64], to[64];
         command_init(meta);
@@ -193,7 +209,7 @@ static int take_partitions(struct supervisor *s, struct err *err)
 {
     struct batch *batch = &s->batch;
     size_t entries = 0;
-    for (uint32_t i = 0; i < s->owned; i++) {
+    for (uint32_t i = 0; i < s->read_count; i++) {
         const redisReply *const *replies =
             (const redisReply *const *)&batch->replies[i * PER_PARTITION];
         if (looks_like_trouble(replies[0], err) || looks_like_trouble(replies[1], err))
@@ -203,8 +219,11 @@ static int take_partitions(struct supervisor *s, struct err *err)
     batch->entries = arena_array(&batch->arena, entries ? entries : 1, sizeof *batch->entries);
     if (!batch->entries)
         return err_set(err, ERR_LIMIT, "no memory for %zu ledger entries", entries);
-    for (uint32_t i = 0; i < s->owned; i++) {
-        struct partition *p = &s->partitions[i];
+    for (uint32_t i = 0; i < s->owned; i++)
+        s->partitions[i].more = true; /* for all that is known */
+    for (uint32_t i = 0; i < s->read_count; i++) {
+        const uint32_t slot = slot_read(s, i);
+        struct partition *p = &s->partitions[slot];
         const redisReply *meta = batch->replies[i * PER_PARTITION];
         const redisReply *ledger = batch->replies[i * PER_PARTITION + 1];
         p->more = false;
@@ -220,7 +239,7 @@ static int take_partitions(struct supervisor *s, struct err *err)
                             "queue entries that were none of ours, or whose run was deleted "
                             "under their holder, have been dropped",
                             "meta field strays");
-        take_entries(s, (uint16_t)i, ledger);
+        take_entries(s, (uint16_t)slot, ledger);
     }
     return 0;
 }
