@@ -24,12 +24,13 @@ enum {
 struct starting {
     struct worker *worker;
     struct channel *channel;
-    struct item *items[RUNS_MOST];
-    struct token_list executed[RUNS_MOST];
-    struct buf run_json[RUNS_MOST];
     uint32_t count;
     size_t bytes;
     uint32_t operations;
+    /* of each */
+    struct item *items[RUNS_MOST];
+    struct token_list executed[RUNS_MOST];
+    struct buf run_json[RUNS_MOST];
 };
 
 void starting_add(struct item *item, struct channel *channel, struct graph *graph)
@@ -45,6 +46,12 @@ void starting_add(struct item *item, struct channel *channel, struct graph *grap
     item->partition = channel->partition;
     graph_retain(graph);
     item->graph = graph;
+}
+
+static void drop_graph(struct item *item)
+{
+    graph_release(item->graph);
+    item->graph = NULL;
 }
 
 /* --- entry nodes --- */
@@ -232,8 +239,7 @@ static void on_started(void *context, const redisReply *reply)
 static void forget(struct starting *s)
 {
     for (uint32_t i = 0; i < s->count; i++) {
-        graph_release(s->items[i]->graph);
-        s->items[i]->graph = NULL;
+        drop_graph(s->items[i]);
         token_list_free(&s->worker->pool, &s->executed[i]);
         buf_free(&s->run_json[i]);
     }
@@ -283,33 +289,44 @@ static void gather(struct starting *s, struct item *item)
     execute_entries(s, at);
 }
 
+/* One call, with the first and as many others as fit. */
+static void start(struct inbox *inbox, struct item *first, int64_t until_us)
+{
+    struct worker *worker = inbox->worker;
+    struct starting s; /* large: each of the arrays' entries is filled with its run */
+    s.worker = worker;
+    s.channel = &worker->channels[first->partition];
+    s.count = s.operations = 0;
+    s.bytes = 0;
+    for (struct item *item = first; item; item = item->next) {
+        if (!item->graph || item->partition != first->partition || (item->alone && item != first))
+            continue;
+        gather(&s, item);
+        if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || s.operations > OPERATIONS_MOST ||
+            first->alone || worker_mono_us(worker) > until_us)
+            break;
+    }
+    make_call(&s);
+    forget(&s);
+}
+
+/* What cannot be called for in this turn keeps its graph, and its turn comes with the next: under way until then, so
+ * that nobody prepares it again. */
 void starting_send(struct inbox *inbox)
 {
     struct worker *worker = inbox->worker;
     const int64_t until_us = worker_mono_us(worker) + TURN_US;
     for (struct item *first = inbox->items; first; first = first->next) {
-        struct starting s = {.worker = worker, .count = 0};
         if (!first->graph)
             continue;
-        const bool is_late = worker_mono_us(worker) > until_us;
-        if (is_late || inbox->starts == CALLS_MOST) { /* an answer goes on with it */
-            graph_release(first->graph);
-            first->graph = NULL;
-            if (is_late)
-                worker_wake(worker);
-            continue;
-        }
-        s.channel = &worker->channels[first->partition];
-        for (struct item *item = first; item; item = item->next) {
-            if (!item->graph || item->partition != first->partition ||
-                (item->alone && item != first))
-                continue;
-            gather(&s, item);
-            if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || s.operations > OPERATIONS_MOST ||
-                first->alone || worker_mono_us(worker) > until_us)
-                break;
-        }
-        make_call(&s);
-        forget(&s);
+        first->under_way = worker->channels[first->partition].state != CHANNEL_CLOSED;
+        if (!first->under_way)
+            drop_graph(first); /* it is prepared again when there is an epoch */
+        else if (inbox->starts == CALLS_MOST)
+            continue; /* an answer goes on with it */
+        else if (worker_mono_us(worker) > until_us)
+            worker_wake(worker);
+        else
+            start(inbox, first, until_us);
     }
 }
