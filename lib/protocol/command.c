@@ -1,19 +1,18 @@
 #include "protocol/command.h"
+#include "base/digits.h"
 #include "protocol/decimal.h"
 #include "protocol/keys.h"
 
 /* One bulk string of two parts. Room is made once: there are dozens of them per token. */
 static void write_bulk(struct buf *out, struct slice first, struct slice second)
 {
-    char digits[DECIMAL_SIZE];
-    const size_t len = first.len + second.len;
-    const struct slice length = decimal_text((int64_t)len, digits);
-    if (!buf_reserve(out, len + length.len + 5))
+    const size_t len = first.len + second.len, digits = digits_count(len);
+    if (!buf_reserve(out, len + digits + 5))
         return;
     char *at = out->data + out->len;
     *at++ = '$';
-    memcpy(at, length.ptr, length.len);
-    at += length.len;
+    at += digits;
+    (void)digits_write(len, at);
     *at++ = '\r';
     *at++ = '\n';
     if (first.len > 0)
@@ -23,7 +22,7 @@ static void write_bulk(struct buf *out, struct slice first, struct slice second)
         memcpy(at, second.ptr, second.len);
     at += second.len;
     memcpy(at, "\r\n", 3);
-    out->len += len + length.len + 5;
+    out->len += len + digits + 5;
 }
 
 void command_init(struct command *command)

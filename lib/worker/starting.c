@@ -6,11 +6,11 @@
  */
 #include "base/log.h"
 #include "exec/exec.h"
+#include "protocol/decimal.h"
 #include "protocol/redis.h"
 #include "protocol/wanted.h"
 #include "worker/inbox_item.h"
 #include "worker/submit.h"
-#include <stdio.h>
 
 enum {
     NOT_AFTER_MS = 20000,                /* less than ended runs are remembered */
@@ -76,7 +76,7 @@ static struct token *make_token(struct starting *s, struct item *item, uint32_t 
                                 struct slice run_json)
 {
     const struct graph_node *node = &item->graph->nodes[item->graph->entries[i]];
-    char number[16];
+    char number[DECIMAL_SIZE];
     struct buf live, wanted;
     struct claim claim = {.value_count = 0};
     struct token *token = NULL;
@@ -91,12 +91,11 @@ static struct token *make_token(struct starting *s, struct item *item, uint32_t 
         graph_scope_enter(item->graph, SLICE(""), UINT32_MAX, node->index, &live);
     buf_str(&live, "|1|0|0|q");
     wanted_write_node(&wanted, item->graph, node->index);
-    (void)snprintf(number, sizeof(number), "%u", i + 1);
     if (buf_ok(&live) && buf_ok(&wanted) && claim_read_live(buf_slice(&live), &claim) == 0) {
         claim.queue = queue;
         claim.entry_id = SLICE("");
         claim.run = slice_str(item->request.run);
-        claim.number = slice_str(number);
+        claim.number = decimal_text(i + 1, number);
         claim.live = buf_slice(&live);
         claim.incarnation = SLICE("1");
         claim.digest = slice_str(item->digest);
@@ -152,24 +151,22 @@ static void add_run(struct starting *s, uint32_t at, int64_t now_us)
     struct command *command = &s->worker->command;
     struct item *item = s->items[at];
     const struct request *request = &item->request;
-    char version[24], submitted[24], deadline[24];
-    (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);
-    (void)snprintf(submitted, sizeof(submitted), "%lld", (long long)request->submitted_us);
-    (void)snprintf(deadline, sizeof(deadline), "%lld", (long long)request->deadline_ms);
+    char version[DECIMAL_SIZE], submitted[DECIMAL_SIZE], deadline[DECIMAL_SIZE];
     start_run(command,
-              &(struct start_run){.graph = item->graph,
-                                  .incarnation = 1,
-                                  .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
-                                  .record = {.run = slice_str(request->run),
-                                             .workflow = request->workflow,
-                                             .version = slice_str(version),
-                                             .digest = slice_str(item->digest),
-                                             .input = request->input,
-                                             .labels = request->labels,
-                                             .submitted_us = slice_str(submitted),
-                                             .inbox_id = request->entry_id,
-                                             .run_json = buf_slice(&s->run_json[at]),
-                                             .deadline_ms = slice_str(deadline)}},
+              &(struct start_run){
+                  .graph = item->graph,
+                  .incarnation = 1,
+                  .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
+                  .record = {.run = slice_str(request->run),
+                             .workflow = request->workflow,
+                             .version = decimal_text(item->version, version),
+                             .digest = slice_str(item->digest),
+                             .input = request->input,
+                             .labels = request->labels,
+                             .submitted_us = decimal_text(request->submitted_us, submitted),
+                             .inbox_id = request->entry_id,
+                             .run_json = buf_slice(&s->run_json[at]),
+                             .deadline_ms = decimal_text(request->deadline_ms, deadline)}},
               s->executed[at].count);
     for (const struct token *token = s->executed[at].head; token; token = token->next)
         submit_token(command, token);
