@@ -87,7 +87,7 @@ bool command_ok(const struct command *command)
     return buf_ok(&command->args) && command->argc > 0;
 }
 
-void command_write(const struct command *command, bool with_body, struct buf *out)
+void command_write_head(const struct command *command, bool with_body, struct buf *out)
 {
     buf_char(out, '*');
     buf_uint(out, command->argc + (command->is_script ? 2u : 0u));
@@ -97,5 +97,10 @@ void command_write(const struct command *command, bool with_body, struct buf *ou
         write_bulk(out, with_body ? script_text(command->script) : script_sha(command->script),
                    SLICE_NONE);
     }
+}
+
+void command_write(const struct command *command, bool with_body, struct buf *out)
+{
+    command_write_head(command, with_body, out);
     buf_slice_append(out, buf_slice(&command->args));
 }
