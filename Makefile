@@ -114,7 +114,7 @@ $(foreach p,$(filter-out troupe-jq,$(PROGRAMS)),$(eval $(call program_rule,$(p))
 # Of ours it has what it needs and shows only troupe_*: see lib/libtroupe/troupe.h.
 SDK := $(B)/sdk
 SDK_ABI := $(shell sed -n 's/^.define TROUPE_ABI //p' lib/libtroupe/troupe.h)
-SDK_BASE := arena buf clock err hash json json_keys json_read json_scan json_write
+SDK_BASE := arena buf clock digits err hash json json_keys json_read json_scan json_write
 SDK_SOURCES := $(wildcard lib/libtroupe/*.c) $(SDK_BASE:%=lib/base/%.c) \
                $(patsubst %,lib/protocol/%.c,decimal redis_url reply)
 SDK_OBJECTS := $(patsubst %.c,$(B)/pic/%.o,$(SDK_SOURCES))

@@ -1,11 +1,12 @@
 /* buf: doubling growth, sticky failure. */
 #include "base/buf.h"
 #include "base/alloc.h"
+#include "base/digits.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_SIZE = 64, INTEGER_TEXT_SIZE = 24 };
+enum { FIRST_SIZE = 64 };
 
 void buf_init(struct buf *buf, size_t cap_bytes) { *buf = (struct buf){.cap_bytes = cap_bytes}; }
 
@@ -56,15 +57,14 @@ bool buf_grow(struct buf *buf, size_t extra)
 
 static void append_digits(struct buf *buf, uint64_t value, bool negative)
 {
-    char text[INTEGER_TEXT_SIZE];
-    size_t at = sizeof(text);
-    do {
-        text[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    if (negative)
-        text[--at] = '-';
-    buf_append(buf, text + at, sizeof(text) - at);
+    const size_t len = digits_count(value) + negative;
+    if (!buf_reserve(buf, len))
+        return;
+    char *const at = buf->data + buf->len;
+    at[0] = '-'; /* or a digit is written over it */
+    (void)digits_write(value, at + len);
+    at[len] = '\0';
+    buf->len += len;
 }
 
 void buf_int(struct buf *buf, int64_t value)

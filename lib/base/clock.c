@@ -70,6 +70,13 @@ static struct date date_from_days(int64_t days)
 
 static int64_t floor_div(int64_t value, int64_t by) { return value / by - (value % by < 0); }
 
+/* `count` digits, zeros before them. */
+static void put_number(char *at, int value, int count)
+{
+    for (; count > 0; value /= 10)
+        at[--count] = (char)('0' + value % 10);
+}
+
 void clock_write_rfc3339(struct buf *buf, int64_t wall_us)
 {
     int64_t seconds = floor_div(wall_us, US_PER_SECOND);
@@ -81,8 +88,15 @@ void clock_write_rfc3339(struct buf *buf, int64_t wall_us)
     int64_t days = floor_div(seconds, SECONDS_PER_DAY);
     int second = (int)(seconds - days * SECONDS_PER_DAY);
     struct date date = date_from_days(days);
-    buf_printf(buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", date.year, date.month, date.day,
-               second / 3600, second / 60 % 60, second % 60, micros);
+    char text[] = "0000-00-00T00:00:00.000000Z";
+    put_number(text, date.year, 4);
+    put_number(text + 5, date.month, 2);
+    put_number(text + 8, date.day, 2);
+    put_number(text + 11, second / 3600, 2);
+    put_number(text + 14, second / 60 % 60, 2);
+    put_number(text + 17, second % 60, 2);
+    put_number(text + 20, micros, 6);
+    buf_append(buf, text, sizeof(text) - 1);
 }
 
 /* Takes `count` digits off the front; false when there are fewer. */

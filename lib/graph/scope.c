@@ -69,12 +69,19 @@ void graph_scope_enter(const struct graph *graph, struct slice scope, uint32_t f
 {
     struct slice fitted = graph_scope_fit(graph, scope, graph_outer_loop(graph, node));
     const uint32_t loop = graph->nodes[node].head_of;
+    const bool each = graph->nodes[node].join == JOIN_EACH && from != UINT32_MAX;
     buf_slice_append(out, fitted);
-    if (loop != GRAPH_NO_LOOP)
-        buf_printf(out, "%s%u%c1", fitted.len > 0 ? "/" : "", graph->loops[loop].node,
-                   loop_sign(&graph->loops[loop]));
-    else if (graph->nodes[node].join == JOIN_EACH && from != UINT32_MAX)
-        buf_printf(out, "%s%u@%u", fitted.len > 0 ? "/" : "", node, from);
+    if (fitted.len > 0 && (loop != GRAPH_NO_LOOP || each))
+        buf_char(out, '/');
+    if (loop != GRAPH_NO_LOOP) {
+        buf_uint(out, graph->loops[loop].node);
+        buf_char(out, loop_sign(&graph->loops[loop]));
+        buf_char(out, '1');
+    } else if (each) {
+        buf_uint(out, node);
+        buf_char(out, '@');
+        buf_uint(out, from);
+    }
 }
 
 int64_t graph_scope_order(const struct graph *graph, struct slice scope)

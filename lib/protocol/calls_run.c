@@ -8,6 +8,8 @@
 #include "protocol/redis.h"
 #include "protocol/wanted.h"
 
+enum { RUN_TEXT_BYTES = 1000 }; /* usual for a start's record beside the input */
+
 /* --- start --- */
 
 static void start_entries(struct command *command, const struct graph *graph, struct buf *scratch)
@@ -16,7 +18,7 @@ static void start_entries(struct command *command, const struct graph *graph, st
     for (uint32_t i = 0; i < graph->entry_count; i++) {
         uint32_t node = graph->entries[i];
         buf_reset(scratch);
-        buf_printf(scratch, "%u", node);
+        buf_uint(scratch, node);
         if (graph->nodes[node].head_of != GRAPH_NO_LOOP) { /* begins its first iteration */
             buf_char(scratch, '|');
             graph_scope_enter(graph, SLICE(""), UINT32_MAX, node, scratch);
@@ -49,6 +51,7 @@ void start_run(struct command *command, const struct start_run *run, uint32_t ex
 {
     struct buf scratch;
     buf_init(&scratch, COMMAND_MAX_BYTES);
+    (void)buf_reserve(&scratch, run->record.input.len + RUN_TEXT_BYTES); /* not step by step */
     command_arg(command, run->record.run);
     command_arg_int(command, run->incarnation);
     command_arg_str(command, run->graph->digest);
@@ -94,6 +97,7 @@ int start_read(const redisReply *reply, uint32_t index, enum start_result *resul
 void start_write_run_json(struct buf *out, struct slice run, struct slice workflow, int64_t version,
                           int64_t started_us, struct slice labels)
 {
+    (void)buf_reserve(out, run.len + workflow.len + labels.len + 100);
     buf_str(out, "{\"id\":");
     json_write_string(out, run);
     buf_str(out, ",\"workflow\":");

@@ -1,19 +1,18 @@
 #include "protocol/command.h"
+#include "base/digits.h"
 #include "protocol/decimal.h"
 #include "protocol/keys.h"
 
 /* One bulk string of two parts. Room is made once: there are dozens of them per token. */
 static void write_bulk(struct buf *out, struct slice first, struct slice second)
 {
-    char digits[DECIMAL_SIZE];
-    const size_t len = first.len + second.len;
-    const struct slice length = decimal_text((int64_t)len, digits);
-    if (!buf_reserve(out, len + length.len + 5))
+    const size_t len = first.len + second.len, digits = digits_count(len);
+    if (!buf_reserve(out, len + digits + 5))
         return;
     char *at = out->data + out->len;
     *at++ = '$';
-    memcpy(at, length.ptr, length.len);
-    at += length.len;
+    at += digits;
+    (void)digits_write(len, at);
     *at++ = '\r';
     *at++ = '\n';
     if (first.len > 0)
@@ -23,7 +22,7 @@ static void write_bulk(struct buf *out, struct slice first, struct slice second)
         memcpy(at, second.ptr, second.len);
     at += second.len;
     memcpy(at, "\r\n", 3);
-    out->len += len + length.len + 5;
+    out->len += len + digits + 5;
 }
 
 void command_init(struct command *command)
@@ -88,7 +87,7 @@ bool command_ok(const struct command *command)
     return buf_ok(&command->args) && command->argc > 0;
 }
 
-void command_write(const struct command *command, bool with_body, struct buf *out)
+void command_write_head(const struct command *command, bool with_body, struct buf *out)
 {
     buf_char(out, '*');
     buf_uint(out, command->argc + (command->is_script ? 2u : 0u));
@@ -98,5 +97,10 @@ void command_write(const struct command *command, bool with_body, struct buf *ou
         write_bulk(out, with_body ? script_text(command->script) : script_sha(command->script),
                    SLICE_NONE);
     }
+}
+
+void command_write(const struct command *command, bool with_body, struct buf *out)
+{
+    command_write_head(command, with_body, out);
     buf_slice_append(out, buf_slice(&command->args));
 }

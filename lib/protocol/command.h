@@ -36,5 +36,7 @@ void command_arg_int(struct command *command, int64_t arg);
 bool command_ok(const struct command *command);
 /* Appends the wire form; with_body: EVAL and the script's text in place of EVALSHA. */
 void command_write(const struct command *command, bool with_body, struct buf *out);
+/* The same without `args`, which follow as they are. */
+void command_write_head(const struct command *command, bool with_body, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
 #include "protocol/decimal.h"
+#include "base/digits.h"
 
 bool decimal_u64(struct slice text, uint64_t *value)
 {
@@ -60,18 +61,8 @@ bool decimal_cut(struct slice *rest, char separator, struct slice *part)
 struct slice decimal_text(int64_t value, char out[DECIMAL_SIZE])
 {
     /* Negating as unsigned is defined for INT64_MIN too. */
-    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    size_t at = DECIMAL_SIZE;
-    for (; left >= 100; left /= 100) {
-        const uint64_t pair = left % 100;
-        out[--at] = (char)('0' + pair % 10);
-        out[--at] = (char)('0' + pair / 10);
-    }
-    do {
-        out[--at] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left);
+    char *at = digits_write(value < 0 ? -(uint64_t)value : (uint64_t)value, out + DECIMAL_SIZE);
     if (value < 0)
-        out[--at] = '-';
-    return slice_of(out + at, DECIMAL_SIZE - at);
+        *--at = '-';
+    return slice_of(at, (size_t)(out + DECIMAL_SIZE - at));
 }

@@ -1,22 +1,21 @@
 #include "protocol/ledger.h"
+#include "base/digits.h"
 #include "protocol/decimal.h"
 
 /* --- writing --- */
 
 static void write_netstring(struct buf *out, struct slice bytes)
 {
-    char digits[DECIMAL_SIZE];
-    const struct slice length = decimal_text((int64_t)bytes.len, digits);
-    if (!buf_reserve(out, length.len + 1 + bytes.len))
+    const size_t digits = digits_count(bytes.len);
+    if (!buf_reserve(out, digits + 1 + bytes.len))
         return;
-    char *at = out->data + out->len;
-    memcpy(at, length.ptr, length.len);
-    at += length.len;
+    char *at = out->data + out->len + digits;
+    (void)digits_write(bytes.len, at);
     *at++ = ':';
     if (bytes.len > 0)
         memcpy(at, bytes.ptr, bytes.len);
     at[bytes.len] = '\0';
-    out->len += length.len + 1 + bytes.len;
+    out->len += digits + 1 + bytes.len;
 }
 
 static void write_number(struct buf *out, int64_t value)

@@ -49,7 +49,7 @@ struct link {
     int64_t backoff_us;
     struct waiting *first, *last;
     uint32_t waiting_count;
-    struct buf wire;
+    struct buf head;  /* of a command, while it is written */
     char reason[160]; /* why it was down last */
 };
 
@@ -101,13 +101,20 @@ static struct waiting *dequeue(struct link *link)
     return waiting;
 }
 
+/* All of it or nothing: straight to where libevent sends it from. */
 static int write_command(struct link *link, const struct command *command, bool with_body)
 {
-    buf_reset(&link->wire);
-    command_write(command, with_body, &link->wire);
-    if (!buf_ok(&link->wire))
+    struct evbuffer *output = bufferevent_get_output(link->connection);
+    struct evbuffer_iovec room;
+    buf_reset(&link->head);
+    command_write_head(command, with_body, &link->head);
+    const size_t head = link->head.len, whole = head + command->args.len;
+    if (!buf_ok(&link->head) || evbuffer_reserve_space(output, (ev_ssize_t)whole, &room, 1) != 1)
         return -1;
-    return bufferevent_write(link->connection, link->wire.data, link->wire.len);
+    memcpy(room.iov_base, link->head.data, head);
+    memcpy((char *)room.iov_base + head, command->args.data, command->args.len);
+    room.iov_len = whole;
+    return evbuffer_commit_space(output, &room, 1);
 }
 
 static struct waiting *waiting_new(const struct command *command, int64_t timeout_ms)
@@ -406,7 +413,7 @@ struct link *link_new(struct event_base *base, const char *url, const struct lin
     link->base = base;
     link->events = *events;
     link->backoff_us = BACKOFF_FIRST_US;
-    buf_init(&link->wire, 0);
+    buf_init(&link->head, 0);
     arena_init(&link->replies, 0);
     link->timer = event_new(base, -1, 0, on_timer, link);
     if (!link->timer) {
@@ -432,7 +439,7 @@ void link_free(struct link *link)
         evdns_base_free(link->dns, 0);
     if (link->timer)
         event_free(link->timer);
-    buf_free(&link->wire);
+    buf_free(&link->head);
     arena_free(&link->replies);
     explicit_bzero(link->address.password, sizeof(link->address.password));
     free(link);

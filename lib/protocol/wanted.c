@@ -10,6 +10,12 @@ static void add_index(struct buf *out, uint32_t node, bool *first)
     buf_uint(out, node);
 }
 
+static void add_marked(struct buf *out, char mark, uint32_t number)
+{
+    buf_char(out, mark);
+    buf_uint(out, number);
+}
+
 /* A node as `reader` finds its output: in a frame that both have in common; once the loop `guard` has
  * ended, if there is one. */
 static void add_read(struct buf *out, const struct graph *graph, const struct graph_node *reader,
@@ -23,10 +29,11 @@ static void add_read(struct buf *out, const struct graph *graph, const struct gr
         uint32_t parts = graph->nodes[node].each_depth;
         if (loop != GRAPH_NO_LOOP)
             parts += graph->loops[loop].depth;
-        buf_printf(out, "?%u.%u", graph->loops[guard].node, parts);
+        add_marked(out, '?', graph->loops[guard].node);
+        add_marked(out, '.', parts);
     }
     if (depth < reader->frame_depth)
-        buf_printf(out, "^%u", depth);
+        add_marked(out, '^', depth);
 }
 
 /* The same in the previous iteration of the innermost loop around both. */
@@ -36,10 +43,13 @@ static void add_previous(struct buf *out, const struct graph *graph,
     uint32_t loop;
     const uint32_t depth = graph_shared_frame(graph, reader, node, &loop);
     invariant(loop != GRAPH_NO_LOOP, "node %u has no previous iteration", node);
-    buf_printf(out, "%sq%u.%u", *first ? "" : ",", node, graph->loops[loop].node);
+    if (!*first)
+        buf_char(out, ',');
     *first = false;
+    add_marked(out, 'q', node);
+    add_marked(out, '.', graph->loops[loop].node);
     if (depth < reader->frame_depth)
-        buf_printf(out, "^%u", depth);
+        add_marked(out, '^', depth);
 }
 
 static void add_name(struct buf *out, const char *name, bool *first)
@@ -236,8 +246,7 @@ static void add_dead(void *context, uint32_t node, uint32_t slot)
 {
     struct dead_list *list = context;
     add_index(list->out, node, &list->first);
-    buf_char(list->out, '.');
-    buf_uint(list->out, slot);
+    add_marked(list->out, '.', slot);
 }
 
 /* Loop nodes from the outermost to this loop. */
@@ -302,7 +311,7 @@ static void write_leavings(struct buf *out, const struct graph *graph,
             node->loops == GRAPH_NO_LOOP ? NULL : &graph->loops[node->loops];
         for (uint32_t k = 0; inner && k < inner->kept_count; k++) {
             add_index(out, inner->kept[k], &first);
-            buf_printf(out, ".%u", inner->node);
+            add_marked(out, '.', inner->node);
         }
     }
     buf_char(out, ';');

@@ -216,8 +216,9 @@ static int check_schema(struct run *run, const struct schema *schema, struct gra
 void run_limit_jq(struct run *run, int64_t now_us)
 {
     run->jq.timeout_ms = run->node->timeout_ms;
-    run->jq.deadline_us =
-        clock_mono_us(&clock_system) + run->started_us + run->node->timeout_ms * 1000 - now_us;
+    if (run->jq.timeout_ms > 0)
+        run->jq.deadline_us =
+            clock_mono_us(&clock_system) + run->started_us + run->jq.timeout_ms * 1000 - now_us;
 }
 
 /* Of a node with a queue of its own, those decide who serve it. */

@@ -182,7 +182,9 @@ static int decide_loop(struct planner *p)
     if (graph_expr_holds(loop->condition, p->values, p->scratch, &holds, p->failure) != 0)
         return -1;
     p->back = holds && iteration < loop->max_iterations;
-    buf_printf(&p->reason, "iteration %lld: ", (long long)iteration);
+    buf_str(&p->reason, "iteration ");
+    buf_int(&p->reason, iteration);
+    buf_str(&p->reason, ": ");
     if (p->back) {
         buf_str(&p->reason, "the condition holds: again");
     } else if (!holds) {
@@ -231,7 +233,7 @@ static void add_op(struct planner *p, const struct route_op *op)
 {
     if (p->count == p->capacity) {
         const uint32_t capacity = p->capacity ? p->capacity * 2 : 8;
-        struct route_op *ops = arena_array(p->scratch, capacity, sizeof(*ops));
+        struct route_op *ops = arena_alloc(p->scratch, capacity * sizeof(*ops));
         if (!ops) {
             p->no_memory = true;
             return;
@@ -374,8 +376,8 @@ int route_plan(const struct graph *graph, const struct graph_node *node, enum ro
                         .failure = failure};
     buf_init(&p.reason, 4 * REASON_MAX_BYTES);
     int rc = plan(&p);
-    struct route_op *ops = p.count > 0 ? arena_array(arena, p.count, sizeof(*ops)) : NULL;
-    if (p.count > 0 && ops)
+    struct route_op *ops = p.count > 0 ? arena_alloc(arena, p.count * sizeof(*ops)) : NULL;
+    if (ops)
         memcpy(ops, p.ops, p.count * sizeof(*ops));
     p.no_memory = p.no_memory || (p.count > 0 && !ops);
     if (rc == 0 && !p.no_memory) {

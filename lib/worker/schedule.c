@@ -138,8 +138,9 @@ static bool execute_ready(struct worker *worker)
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         const uint32_t at = worker->next_execute % worker->channel_count;
         struct channel *channel = &worker->channels[at];
-        struct results_size size;
-        channel_results(channel, &size);
+        struct results_size size = {0};
+        if (channel->ready.count > 0)
+            channel_results(channel, &size);
         while (channel->state == CHANNEL_OPEN && channel->ready.count > 0 &&
                !results_are_full(&size)) {
             if (now_us >= until_us)

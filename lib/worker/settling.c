@@ -28,17 +28,17 @@ static uint32_t claims_wanted(const struct channel *channel)
 bool channel_wants_settle(const struct channel *channel)
 {
     const struct worker *worker = channel->worker;
+    struct results_size size;
     if (channel->adopt_count && !worker->draining)
         return true;
+    if (channel->results.count == 0)
+        return (channel->hot || channel->wants_poll) && channel->ready.count == 0 &&
+               claims_wanted(channel) > 0;
     /* A batch is executed before it is submitted, but what is to run alone waits for all results. */
-    if (channel->results.count) {
-        struct results_size size;
-        channel_results(channel, &size);
-        return channel->ready.count == 0 || worker->suspects || worker->solo ||
-               results_are_full(&size);
-    }
-    return (channel->hot || channel->wants_poll) && channel->ready.count == 0 &&
-           claims_wanted(channel) > 0;
+    if (channel->ready.count == 0 || worker->suspects || worker->solo)
+        return true;
+    channel_results(channel, &size);
+    return results_are_full(&size);
 }
 
 /* --- the call --- */

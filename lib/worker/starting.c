@@ -6,11 +6,11 @@
  */
 #include "base/log.h"
 #include "exec/exec.h"
+#include "protocol/decimal.h"
 #include "protocol/redis.h"
 #include "protocol/wanted.h"
 #include "worker/inbox_item.h"
 #include "worker/submit.h"
-#include <stdio.h>
 
 enum {
     NOT_AFTER_MS = 20000,                /* less than ended runs are remembered */
@@ -24,12 +24,13 @@ enum {
 struct starting {
     struct worker *worker;
     struct channel *channel;
-    struct item *items[RUNS_MOST];
-    struct token_list executed[RUNS_MOST];
-    struct buf run_json[RUNS_MOST];
     uint32_t count;
     size_t bytes;
     uint32_t operations;
+    /* of each */
+    struct item *items[RUNS_MOST];
+    struct token_list executed[RUNS_MOST];
+    struct buf run_json[RUNS_MOST];
 };
 
 void starting_add(struct item *item, struct channel *channel, struct graph *graph)
@@ -45,6 +46,12 @@ void starting_add(struct item *item, struct channel *channel, struct graph *grap
     item->partition = channel->partition;
     graph_retain(graph);
     item->graph = graph;
+}
+
+static void drop_graph(struct item *item)
+{
+    graph_release(item->graph);
+    item->graph = NULL;
 }
 
 /* --- entry nodes --- */
@@ -69,7 +76,7 @@ static struct token *make_token(struct starting *s, struct item *item, uint32_t 
                                 struct slice run_json)
 {
     const struct graph_node *node = &item->graph->nodes[item->graph->entries[i]];
-    char number[16];
+    char number[DECIMAL_SIZE];
     struct buf live, wanted;
     struct claim claim = {.value_count = 0};
     struct token *token = NULL;
@@ -84,12 +91,11 @@ static struct token *make_token(struct starting *s, struct item *item, uint32_t 
         graph_scope_enter(item->graph, SLICE(""), UINT32_MAX, node->index, &live);
     buf_str(&live, "|1|0|0|q");
     wanted_write_node(&wanted, item->graph, node->index);
-    (void)snprintf(number, sizeof(number), "%u", i + 1);
     if (buf_ok(&live) && buf_ok(&wanted) && claim_read_live(buf_slice(&live), &claim) == 0) {
         claim.queue = queue;
         claim.entry_id = SLICE("");
         claim.run = slice_str(item->request.run);
-        claim.number = slice_str(number);
+        claim.number = decimal_text(i + 1, number);
         claim.live = buf_slice(&live);
         claim.incarnation = SLICE("1");
         claim.digest = slice_str(item->digest);
@@ -145,24 +151,22 @@ static void add_run(struct starting *s, uint32_t at, int64_t now_us)
     struct command *command = &s->worker->command;
     struct item *item = s->items[at];
     const struct request *request = &item->request;
-    char version[24], submitted[24], deadline[24];
-    (void)snprintf(version, sizeof(version), "%lld", (long long)item->version);
-    (void)snprintf(submitted, sizeof(submitted), "%lld", (long long)request->submitted_us);
-    (void)snprintf(deadline, sizeof(deadline), "%lld", (long long)request->deadline_ms);
+    char version[DECIMAL_SIZE], submitted[DECIMAL_SIZE], deadline[DECIMAL_SIZE];
     start_run(command,
-              &(struct start_run){.graph = item->graph,
-                                  .incarnation = 1,
-                                  .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
-                                  .record = {.run = slice_str(request->run),
-                                             .workflow = request->workflow,
-                                             .version = slice_str(version),
-                                             .digest = slice_str(item->digest),
-                                             .input = request->input,
-                                             .labels = request->labels,
-                                             .submitted_us = slice_str(submitted),
-                                             .inbox_id = request->entry_id,
-                                             .run_json = buf_slice(&s->run_json[at]),
-                                             .deadline_ms = slice_str(deadline)}},
+              &(struct start_run){
+                  .graph = item->graph,
+                  .incarnation = 1,
+                  .not_after_ms = now_us / 1000 + NOT_AFTER_MS,
+                  .record = {.run = slice_str(request->run),
+                             .workflow = request->workflow,
+                             .version = decimal_text(item->version, version),
+                             .digest = slice_str(item->digest),
+                             .input = request->input,
+                             .labels = request->labels,
+                             .submitted_us = decimal_text(request->submitted_us, submitted),
+                             .inbox_id = request->entry_id,
+                             .run_json = buf_slice(&s->run_json[at]),
+                             .deadline_ms = decimal_text(request->deadline_ms, deadline)}},
               s->executed[at].count);
     for (const struct token *token = s->executed[at].head; token; token = token->next)
         submit_token(command, token);
@@ -232,8 +236,7 @@ static void on_started(void *context, const redisReply *reply)
 static void forget(struct starting *s)
 {
     for (uint32_t i = 0; i < s->count; i++) {
-        graph_release(s->items[i]->graph);
-        s->items[i]->graph = NULL;
+        drop_graph(s->items[i]);
         token_list_free(&s->worker->pool, &s->executed[i]);
         buf_free(&s->run_json[i]);
     }
@@ -283,33 +286,44 @@ static void gather(struct starting *s, struct item *item)
     execute_entries(s, at);
 }
 
+/* One call, with the first and as many others as fit. */
+static void start(struct inbox *inbox, struct item *first, int64_t until_us)
+{
+    struct worker *worker = inbox->worker;
+    struct starting s; /* large: each of the arrays' entries is filled with its run */
+    s.worker = worker;
+    s.channel = &worker->channels[first->partition];
+    s.count = s.operations = 0;
+    s.bytes = 0;
+    for (struct item *item = first; item; item = item->next) {
+        if (!item->graph || item->partition != first->partition || (item->alone && item != first))
+            continue;
+        gather(&s, item);
+        if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || s.operations > OPERATIONS_MOST ||
+            first->alone || worker_mono_us(worker) > until_us)
+            break;
+    }
+    make_call(&s);
+    forget(&s);
+}
+
+/* What cannot be called for in this turn keeps its graph, and its turn comes with the next: under way until then, so
+ * that nobody prepares it again. */
 void starting_send(struct inbox *inbox)
 {
     struct worker *worker = inbox->worker;
     const int64_t until_us = worker_mono_us(worker) + TURN_US;
     for (struct item *first = inbox->items; first; first = first->next) {
-        struct starting s = {.worker = worker, .count = 0};
         if (!first->graph)
             continue;
-        const bool is_late = worker_mono_us(worker) > until_us;
-        if (is_late || inbox->starts == CALLS_MOST) { /* an answer goes on with it */
-            graph_release(first->graph);
-            first->graph = NULL;
-            if (is_late)
-                worker_wake(worker);
-            continue;
-        }
-        s.channel = &worker->channels[first->partition];
-        for (struct item *item = first; item; item = item->next) {
-            if (!item->graph || item->partition != first->partition ||
-                (item->alone && item != first))
-                continue;
-            gather(&s, item);
-            if (s.count == RUNS_MOST || s.bytes > BYTES_MOST || s.operations > OPERATIONS_MOST ||
-                first->alone || worker_mono_us(worker) > until_us)
-                break;
-        }
-        make_call(&s);
-        forget(&s);
+        first->under_way = worker->channels[first->partition].state != CHANNEL_CLOSED;
+        if (!first->under_way)
+            drop_graph(first); /* it is prepared again when there is an epoch */
+        else if (inbox->starts == CALLS_MOST)
+            continue; /* an answer goes on with it */
+        else if (worker_mono_us(worker) > until_us)
+            worker_wake(worker);
+        else
+            start(inbox, first, until_us);
     }
 }

@@ -12,14 +12,14 @@ static bool is_plain(struct slice scope)
            (!memchr(scope.ptr, '~', scope.len) && !memchr(scope.ptr, '@', scope.len));
 }
 
-/* `array` with room for one more, or NULL. */
+/* `array` with room for one more, of which nothing is set; or NULL. */
 static void *with_room(struct arena *arena, void *array, uint32_t count, uint32_t *capacity,
                        size_t size)
 {
     const uint32_t more = *capacity ? *capacity * 2 : CAPACITY_FIRST;
     if (count < *capacity)
         return array;
-    void *copy = arena_array(arena, more, size);
+    void *copy = arena_alloc(arena, more * size);
     if (!copy)
         return NULL;
     if (count > 0)

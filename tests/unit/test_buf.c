@@ -1,9 +1,11 @@
 /* Bufs: growth, caps, sticky failure, numbers. */
 #include "alloc_in_turn.h"
 #include "base/buf.h"
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 /* after the four above */
 #include <cmocka.h>
@@ -99,6 +101,27 @@ static void test_numbers(void **state UNUSED)
     buf_free(&buf);
 }
 
+/* Around every power of ten, one behind the other in a buf of the very size. */
+static void test_lengths(void **state UNUSED)
+{
+    char wanted[32];
+    uint64_t power = 1;
+    for (int digits = 1; digits <= 20; digits++) {
+        const uint64_t values[] = {power - 1, power, power + 1, power / 10 * 9 + power % 7};
+        for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+            const int len = snprintf(wanted, sizeof(wanted), "%" PRIu64, values[i]);
+            struct buf buf;
+            buf_init(&buf, (size_t)len);
+            buf_uint(&buf, values[i]);
+            assert_true(buf_ok(&buf));
+            assert_string_equal(buf.data, wanted);
+            assert_int_equal(buf.len, len);
+            buf_free(&buf);
+        }
+        power *= 10;
+    }
+}
+
 static bool fill(void)
 {
     struct buf buf;
@@ -118,7 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_appending), cmocka_unit_test(test_growth),
         cmocka_unit_test(test_cap),       cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_lengths),   cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }
