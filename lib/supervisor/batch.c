@@ -97,13 +97,16 @@ static void note_size(struct supervisor *s)
 static void choose_partitions(struct supervisor *s)
 {
     const size_t fit = s->entry_bytes ? BATCH_BYTES / s->entry_bytes + 1 : s->owned;
-    s->read_first = (s->read_first + s->read_count) % s->owned;
+    s->read_first += s->read_count;
+    if (s->read_first >= s->owned)
+        s->read_first = 0;
     s->read_count = fit < s->owned ? (uint32_t)fit : s->owned;
 }
 
 static uint32_t slot_read(const struct supervisor *s, uint32_t i)
 {
-    return (s->read_first + i) % s->owned;
+    const uint32_t slot = s->read_first + i;
+    return slot < s->owned ? slot : slot - s->owned;
 }
 
 static int read_all(struct supervisor *s, struct err *err)
