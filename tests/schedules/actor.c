@@ -75,6 +75,8 @@ void actor_resume(struct actor *actor)
         supervisor_stats(actor->supervisor, &stats);
     if (stats.alarms > 0)
         violated("%s raised an alarm", actor->name);
+    for (; actor->given_back < stats.partitions_given_back; actor->given_back++)
+        happened("partitions given back");
 }
 
 void actor_start_supervisor(struct actor *actor)
@@ -95,6 +97,7 @@ void actor_start_supervisor(struct actor *actor)
     actor->stop = 0;
     actor->dying = actor->ended = actor->running = false;
     actor->runaway_us = 0;
+    actor->given_back = 0;
     actor->misfortune = FINE;
     actor->wants = WANTS_NOTHING;
     actor->in_transaction = actor->listens = actor->notified = actor->awaits_lock = false;

@@ -92,6 +92,7 @@ struct actor {
     bool in_transaction, awaits_lock;
     bool loses_commit;      /* the answer to its next one */
     bool listens, notified; /* Postgres has something to say to it */
+    uint64_t given_back;    /* partitions, as counted */
     int64_t runaway_us;     /* dead: what its clock is ahead */
 };
 
