@@ -62,6 +62,13 @@ static void *live(void *context)
     return NULL;
 }
 
+static void bury(struct actor *actor)
+{
+    (void)pthread_join(actor->thread, NULL);
+    (void)pthread_cond_destroy(&actor->turn);
+    actor->alive = false;
+}
+
 void actor_resume(struct actor *actor)
 {
     struct supervisor_stats stats = {0};
@@ -77,6 +84,12 @@ void actor_resume(struct actor *actor)
         violated("%s raised an alarm", actor->name);
     for (; actor->given_back < stats.partitions_given_back; actor->given_back++)
         happened("partitions given back");
+    if (actor->ended && !actor->dying) {
+        happened("supervisors ended in order");
+        bury(actor);
+        actor->back_us = clock_now_us() + chance_below(2 * OWNER_LEASE_MS) * INT64_C(1000);
+        actor->same_name = chance_of(50);
+    }
 }
 
 void actor_start_supervisor(struct actor *actor)
@@ -118,10 +131,10 @@ void actor_kill_supervisor(struct actor *actor)
         actor_resume(actor);
     if (!actor->ended)
         violated("%s cannot die", actor->name);
-    (void)pthread_join(actor->thread, NULL);
-    (void)pthread_cond_destroy(&actor->turn);
-    actor->alive = false;
+    bury(actor);
 }
+
+void actor_end_supervisor(struct actor *actor) { actor->stop = 1; }
 
 /* --- waiting --- */
 
