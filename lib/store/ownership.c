@@ -31,7 +31,8 @@ static void read_cursor(const PGresult *result, int row, struct archive_cursor *
     (void)snprintf(cursor->entry_sha256, sizeof cursor->entry_sha256, "%.*s", SLICE_ARG(sha));
 }
 
-/* Rows are locked by name, or not at all: two that have slept would wait for one another. */
+/* Rows of others are removed only while nobody has them: two that have slept long would each wait for the
+ * other's. */
 int archive_join(struct store *store, struct slice owner, int64_t lease_ms, uint32_t partitions,
                  uint32_t *share, struct err *err)
 {
