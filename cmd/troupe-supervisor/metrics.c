@@ -27,6 +27,11 @@ static void metrics(const void *context, struct probes_page *page)
                    s.alarms);
     probes_gauge(page, "partitions_owned", "Partitions that this supervisor owns.",
                  s.partitions_owned);
+    probes_gauge(page, "partitions_share",
+                 "Partitions that it is to own, as so many supervisors are ready to work.",
+                 s.partitions_share);
+    probes_counter(page, "partitions_given_back_total",
+                   "Partitions given back for other supervisors.", s.partitions_given_back);
     probes_gauge(page, "redis_connected", "1 while connected to Redis.", s.redis_connected);
     probes_gauge(page, "postgres_connected", "1 while connected to Postgres.",
                  s.postgres_connected);

@@ -1,5 +1,7 @@
 /* archive: what the supervisor does to the record, in bulk.
  *
+ *   archive_join       how many partitions I am to have
+ *   archive_offer      gives back what I have above that
  *   archive_lease      which partitions are mine, and up to where their ledgers are committed
  *   archive_add_*      collect rows in memory
  *   archive_commit     one transaction: rows, runs, commands, cursors; all or nothing
@@ -37,12 +39,26 @@ struct archive_cursor {
     int64_t fence;
 };
 
-/* Renews the leases of what `owner` has and takes what nobody holds. Writes all that it has then,
- * by partition, at most `most`. */
+/* A row of partition_state is
+ *
+ *   owner, lease runs      somebody's
+ *   no owner, lease runs   offered: for those who are below their share
+ *   lease has ended        free for all
+ *
+ * `owner` is ready to work for lease_ms. Writes its share of so many partitions: those that are ready
+ * have it evenly, and the first of them what does not come out even. */
+MUSTCHECK int archive_join(struct store *store, struct slice owner, int64_t lease_ms,
+                           uint32_t partitions, uint32_t *share, struct err *err);
+/* Offers what `owner` has above its share, the highest numbers, for lease_ms. Between batches only.
+ * given: how many. */
+MUSTCHECK int archive_offer(struct store *store, struct slice owner, int64_t lease_ms,
+                            uint32_t share, uint32_t *given, struct err *err);
+/* Renews the leases of what `owner` has, takes all that is free, and of what is offered so much that it
+ * has its share. Writes all that it has then, by partition, at most `most`. */
 MUSTCHECK int archive_lease(struct store *store, struct slice owner, int64_t lease_ms,
-                            struct archive_cursor *cursors, uint32_t most, uint32_t *count,
-                            struct err *err);
-/* Gives everything back. */
+                            uint32_t share, struct archive_cursor *cursors, uint32_t most,
+                            uint32_t *count, struct err *err);
+/* Gives everything back, for all, and is not ready any more. */
 MUSTCHECK int archive_release(struct store *store, struct slice owner, struct err *err);
 /* Raises the epoch of a partition to `epoch`, which begins without entries; updates the cursor.
  * ERR_UNREACHABLE: not ours any more. */

@@ -6,9 +6,11 @@ int store_health_get(struct store *store, struct store_health *health, struct er
     PGresult *result = store_query(
         store,
         "select (select count(*) from partition_state),"
-        " (select count(*) from partition_state where lease_until > clock_timestamp()),"
-        " (select count(distinct owner) from partition_state"
-        "   where lease_until > clock_timestamp()),"
+        " (select count(*) from partition_state"
+        "   where owner is not null and lease_until > clock_timestamp()),"
+        " (select count(*) from (select owner from partition_state"
+        "   where owner is not null and lease_until > clock_timestamp()"
+        "   union select name from supervisor where lease_until > clock_timestamp()) s),"
         " (select count(distinct name) from worker_registry"
         "   where kind = 'fleet' and lease_until > seen_at and seen_at > clock_timestamp() - "
         "interval '10 s'),"

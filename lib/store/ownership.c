@@ -1,4 +1,4 @@
-/* ownership: which partitions a supervisor has. */
+/* ownership: which partitions a supervisor has, and how many it is to have. */
 #include "base/buf.h"
 #include "store/archive.h"
 #include "store/connection.h"
@@ -31,8 +31,10 @@ static void read_cursor(const PGresult *result, int row, struct archive_cursor *
     (void)snprintf(cursor->entry_sha256, sizeof cursor->entry_sha256, "%.*s", SLICE_ARG(sha));
 }
 
-int archive_lease(struct store *store, struct slice owner, int64_t lease_ms,
-                  struct archive_cursor *cursors, uint32_t most, uint32_t *count, struct err *err)
+/* Rows of others are removed only while nobody has them: two that have slept long would each wait for the
+ * other's. */
+int archive_join(struct store *store, struct slice owner, int64_t lease_ms, uint32_t partitions,
+                 uint32_t *share, struct err *err)
 {
     struct params params;
     params_init(&params);
@@ -40,14 +42,75 @@ int archive_lease(struct store *store, struct slice owner, int64_t lease_ms,
     params_int(&params, lease_ms);
     PGresult *result = store_query(
         store,
+        "with gone as ("
+        "  delete from supervisor where name in ("
+        "    select name from supervisor"
+        "    where name <> $1 and lease_until < clock_timestamp() - interval '1 minute'"
+        "    for update skip locked)),"
+        " me as ("
+        "  insert into supervisor (name, lease_until)"
+        "  values ($1, clock_timestamp() + $2::bigint * interval '1 millisecond')"
+        "  on conflict (name) do update set lease_until = excluded.lease_until"
+        "  returning joined_at)"
+        " select 1 + count(s.name),"
+        "  count(s.name) filter (where (s.joined_at, s.name) < (me.joined_at, $1))"
+        " from me left join supervisor s on s.name <> $1 and s.lease_until >= clock_timestamp()",
+        &params, err);
+    if (!result)
+        return -1;
+    const uint32_t members = (uint32_t)result_int(result, 0, 0);
+    const uint32_t before = (uint32_t)result_int(result, 0, 1);
+    PQclear(result);
+    *share = partitions / members + (before < partitions % members);
+    return 0;
+}
+
+int archive_offer(struct store *store, struct slice owner, int64_t lease_ms, uint32_t share,
+                  uint32_t *given, struct err *err)
+{
+    struct params params;
+    int64_t count = 0;
+    params_init(&params);
+    params_text(&params, owner);
+    params_int(&params, lease_ms);
+    params_int(&params, share);
+    if (store_exec(store,
+                   "with surplus as ("
+                   "  select partition from partition_state where owner = $1"
+                   "  order by partition offset $3::bigint for update skip locked)"
+                   " update partition_state p set owner = null,"
+                   "  lease_until = clock_timestamp() + $2::bigint * interval '1 millisecond'"
+                   " from surplus s where s.partition = p.partition",
+                   &params, &count, err) != 0)
+        return -1;
+    *given = (uint32_t)count;
+    return 0;
+}
+
+int archive_lease(struct store *store, struct slice owner, int64_t lease_ms, uint32_t share,
+                  struct archive_cursor *cursors, uint32_t most, uint32_t *count, struct err *err)
+{
+    struct params params;
+    params_init(&params);
+    params_text(&params, owner);
+    params_int(&params, lease_ms);
+    params_int(&params, share);
+    PGresult *result = store_query(
+        store,
         "with mine as ("
         "  select partition, owner is distinct from $1 as taken_over from partition_state"
-        "  where owner = $1 or owner is null or lease_until < clock_timestamp()"
+        "  where owner = $1 or lease_until < clock_timestamp()"
         "  order by partition for update skip locked),"
+        " offered as ("
+        "  select partition from partition_state"
+        "  where owner is null and lease_until >= clock_timestamp() order by partition"
+        "  limit greatest(0, $3::bigint - (select count(*) from mine))"
+        "  for update skip locked),"
         " held as ("
         "  update partition_state p set owner = $1, fence = p.fence + m.taken_over::integer,"
         "  lease_until = clock_timestamp() + $2::bigint * interval '1 millisecond'"
-        "  from mine m where m.partition = p.partition"
+        "  from (select * from mine union all select partition, true from offered) m"
+        "  where m.partition = p.partition"
         "  returning p.*)"
         " select " CURSOR_COLUMNS " from held order by partition",
         &params, err);
@@ -71,7 +134,8 @@ int archive_release(struct store *store, struct slice owner, struct err *err)
     params_init(&params);
     params_text(&params, owner);
     return store_exec(store,
-                      "update partition_state set owner = null, lease_until = '-infinity'"
+                      "with gone as (delete from supervisor where name = $1)"
+                      " update partition_state set owner = null, lease_until = '-infinity'"
                       " where owner = $1",
                       &params, NULL, err);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "protocol/decimal.h"
 #include "protocol/keys.h"
+#include "protocol/reply.h"
 #include "supervisor/state.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -86,30 +87,109 @@ static bool adopt_cursors(struct supervisor *s, const struct archive_cursor *cur
     return changed;
 }
 
+/* Two records over one Redis would undo each other's work for ever. */
+static int refuse_holder(const struct supervisor *s, struct slice holder, struct err *err)
+{
+    return err_set(
+        err, ERR_CONFLICT,
+        "Redis holds the state of another database (namespace %.*s, ours is %s): use another "
+        "Redis, another database number in its URL, or FLUSHDB if that record is gone for good",
+        SLICE_ARG(holder), s->namespace_id);
+}
+
+/* Who cannot work, or would do it in a Redis where nobody else is, must not have a share. An owner
+ * notices by its work; one that has nothing asks. */
+static int check_ready(struct supervisor *s, bool *ready, struct err *err)
+{
+    *ready = false;
+    if (s->owned > 0) {
+        for (uint32_t i = 0; i < s->owned && *redis_run_id(s->redis) != '\0'; i++)
+            *ready = *ready || s->partitions[i].open;
+        return 0;
+    }
+    redisReply *reply = redis_words(s->redis, err, "GET", KEY_RECORD, NULL);
+    if (!reply)
+        return -1;
+    const struct slice holder = reply_slice(reply);
+    int result = 0;
+    if (reply->type == REDIS_REPLY_ERROR)
+        result = reply_error(reply, err);
+    else if (holder.len > 0 && !slice_eq_str(holder, s->namespace_id))
+        result = refuse_holder(s, holder, err);
+    *ready = result == 0 && holder.len > 0; /* an empty one is for whoever finds partitions free */
+    freeReplyObject(reply);
+    return result;
+}
+
+/* Without a share nothing is given, and nothing taken that is not free for all. */
+static int find_share(struct supervisor *s, uint32_t *given, struct err *err)
+{
+    uint32_t share;
+    bool ready;
+    *given = 0;
+    s->share_known = false;
+    if (check_ready(s, &ready, err) != 0)
+        return -1;
+    if (!ready)
+        return 0;
+    if (archive_join(s->store, s->owner, s->lease_ms, s->partition_count, &share, err) != 0)
+        return -1;
+    s->share_known = true;
+    s->stats.partitions_share = share;
+    if (s->owned <= share)
+        return 0;
+    if (archive_offer(s->store, s->owner, s->lease_ms, share, given, err) != 0)
+        return -1;
+    s->stats.partitions_given_back += *given;
+    return 0;
+}
+
+/* Who misses some looks often: what is offered has no owner meanwhile. */
+static int64_t lease_every_us(const struct supervisor *s)
+{
+    const bool misses = s->share_known && s->owned < s->stats.partitions_share;
+    return s->lease_ms * 1000 / (misses ? 16 : 4);
+}
+
+static void tell_ownership(const struct supervisor *s, uint32_t before, uint32_t given)
+{
+    if (given > 0)
+        log_write(LOG_INFO, "partitions given back to be shared", LOG_I("given", given),
+                  LOG_I("owned", s->owned), LOG_I("share", s->stats.partitions_share));
+    if (s->owned != before - given)
+        log_write(LOG_INFO,
+                  s->owned < before - given ? "partitions went to another supervisor"
+                                            : "partitions taken over",
+                  LOG_I("owned", s->owned), LOG_I("before", before - given));
+}
+
+/* Between two passes: what was read is committed, and what follows a commit is done, or done again by
+ * the next owner. So what is more than our share can be given back here. What has just been taken is
+ * kept until the next time, in case that nobody else is there. */
 int partitions_lease(struct supervisor *s, struct err *err)
 {
     if (!s->must_lease && now_us(s) < s->lease_due_us)
         return 0;
     const uint32_t before_count = s->owned;
     int result = -1;
-    uint32_t count = 0;
+    uint32_t count = 0, given;
+    if (find_share(s, &given, err) != 0)
+        return -1;
     struct archive_cursor *cursors = calloc(s->partition_count, sizeof *cursors);
     struct partition *before = calloc(s->partition_count, sizeof *before);
     if (!cursors || !before)
         err_set(err, ERR_LIMIT, "no memory for %u partitions", s->partition_count);
     else
-        result = archive_lease(s->store, s->owner, s->lease_ms, cursors, s->partition_count, &count,
-                               err);
+        result = archive_lease(s->store, s->owner, s->lease_ms,
+                               s->share_known ? s->stats.partitions_share : 0, cursors,
+                               s->partition_count, &count, err);
     if (result == 0) {
         if (adopt_cursors(s, cursors, count, before))
             runs_clear(&s->runs);
         s->must_lease = false;
-        s->lease_due_us = now_us(s) + s->lease_ms * 1000 / 4;
-        if (count != before_count)
-            log_write(LOG_INFO,
-                      count < before_count ? "partitions went to another supervisor"
-                                           : "partitions taken over",
-                      LOG_I("owned", count), LOG_I("before", before_count));
+        s->leased_us = now_us(s);
+        s->lease_due_us = s->leased_us + lease_every_us(s);
+        tell_ownership(s, before_count, given);
     }
     free(cursors);
     free(before);
@@ -118,8 +198,7 @@ int partitions_lease(struct supervisor *s, struct err *err)
 
 bool partitions_lapsed(const struct supervisor *s)
 {
-    return now_us(s) >=
-           s->lease_due_us + s->lease_ms * 1000 * 3 / 4; /* it is due after a quarter */
+    return now_us(s) >= s->leased_us + s->lease_ms * 1000;
 }
 
 /* --- opening --- */
@@ -256,8 +335,7 @@ static int call_open(struct supervisor *s, struct partition *p, struct err *err)
     return result;
 }
 
-/* Redis is ours if nobody has it, or nobody any more. Two records over one Redis would undo each other's
- * work for ever. */
+/* Redis is ours if nobody has it, or nobody any more. */
 static int claim_redis(struct supervisor *s, struct err *err)
 {
     redisReply *reply =
@@ -265,15 +343,10 @@ static int claim_redis(struct supervisor *s, struct err *err)
     if (!reply)
         return -1;
     struct slice holder = reply_slice(reply);
-    bool ours = holder.len == 0 || slice_eq_str(holder, s->namespace_id);
-    if (!ours)
-        err_set(
-            err, ERR_CONFLICT,
-            "Redis holds the state of another database (namespace %.*s, ours is %s): use another "
-            "Redis, another database number in its URL, or FLUSHDB if that record is gone for good",
-            SLICE_ARG(holder), s->namespace_id);
+    const bool ours = holder.len == 0 || slice_eq_str(holder, s->namespace_id);
+    const int result = ours ? 0 : refuse_holder(s, holder, err);
     freeReplyObject(reply);
-    return ours ? 0 : -1;
+    return result;
 }
 
 static int open_one(struct supervisor *s, struct partition *p, struct err *err)

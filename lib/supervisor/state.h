@@ -2,7 +2,7 @@
  *
  * One pass of the loop:
  *
- *   partitions   lease; open what is not open (epochs)                     Postgres, Redis
+ *   partitions   lease, or give back; open what is not open (epochs)       Postgres, Redis
  *   batch        read the ledgers behind the cursors, compare, decode      Redis
  *   runs         which runs and graphs the records speak of                Postgres, when not cached
  *   expand       records to rows                                           memory
@@ -140,15 +140,16 @@ struct supervisor {
     uint16_t partition_count; /* of the namespace; 0: not known yet */
     struct partition *partitions;
     uint32_t owned;
-    bool must_lease; /* cursors are to be read again before anything is archived */
-    bool ask_all;    /* of the next batch's runs, whether the record has them */
+    bool must_lease;  /* cursors are to be read again before anything is archived */
+    bool share_known; /* stats.partitions_share is */
+    bool ask_all;     /* of the next batch's runs, whether the record has them */
 
     struct runs runs;
     struct graphs graphs;
     struct archive archive;
     struct batch batch;
 
-    int64_t lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
+    int64_t leased_us, lease_due_us, starts_due_us, registry_due_us, publish_due_us, names_due_us,
         inbox_due_us, dismiss_due_us;
     int64_t read_us, paced_until_us; /* of the last batch, and when to read the next */
     int64_t redis_offset_us;         /* Redis' clock minus our monotonic clock */

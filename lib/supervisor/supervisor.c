@@ -340,7 +340,7 @@ static void note_success(struct supervisor *s)
 static void give_back(struct supervisor *s)
 {
     struct err err = ERR_INIT;
-    if (s->owned > 0 && archive_release(s->store, s->owner, &err) != 0)
+    if (s->partition_count > 0 && archive_release(s->store, s->owner, &err) != 0)
         log_write(LOG_WARN, "partitions could not be given back: their leases will lapse",
                   LOG_S("reason", err.message));
 }

@@ -1,7 +1,8 @@
 /* supervisor: from the ledgers to the record.
  *
  * Several may run; every partition has one owner at a time: a row in Postgres with a fence and a
- * lease, checked in every commit. The owner
+ * lease, checked in every commit. Those that run share the partitions evenly: who has more than its
+ * share gives back the rest between two passes (docs/design/013). The owner
  *   - opens its partitions in Redis (epoch, queues, groups), again after Redis lost them;
  *   - starts accepted runs (status queued) and applies commands, both by idempotent scripts;
  *   - archives: reads the ledgers from the last committed entry (comparing its bytes with the copy
@@ -52,7 +53,8 @@ void supervisor_free(struct supervisor *supervisor);
 
 struct supervisor_stats {
     uint64_t entries, records, transactions, runs_final, starts, commands, timers, alarms;
-    uint32_t partitions_owned;
+    uint64_t partitions_given_back;              /* to be shared */
+    uint32_t partitions_owned, partitions_share; /* what it is to own */
     bool redis_connected, postgres_connected;
 };
 void supervisor_stats(const struct supervisor *supervisor, struct supervisor_stats *stats);

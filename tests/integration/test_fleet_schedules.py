@@ -33,7 +33,8 @@ kills of a worker,pauses of a worker,workers ended in order,replies to a worker 
 requests timed out,requests executed twice,late settle,late start,late hello,late beat,late fire,
 kills of a supervisor,pauses of a supervisor,supervisors' requests lost,supervisors' replies lost,
 values fetched,commits whose answer was lost,answers of Postgres lost,script flushes,scripts sent again,
-all stood still past their leases,leave left,leave pending,requests sent twice by their producer"""
+all stood still past their leases,partitions given back,supervisors ended in order,
+leave left,leave pending,requests sent twice by their producer"""
 # Of so many schedules these too.
 MANY = 10000
 RARE = "failures refused: stale,settle session,stretch gone,stretch stale,stretch to operation f"

@@ -43,6 +43,8 @@ TESTS = {
     "protocol": Test("test_calls", unit=True),
     "build": Test("test_graph_build", unit=True),
     "posts": Test("test_post", unit=True),
+    "ownership": Test("test_ownership", unit=True),
+    "empty_redis": Test("test_supervisors_share.py -k empty_redis"),
 }
 
 MUTANTS = [
@@ -438,6 +440,18 @@ MUTANTS = [
     Mutant("lost_commit_not_made_up_for", "lib/supervisor/partitions.c",
            "(cursors[i].epoch != old->cursor.epoch || cursors[i].seq != old->cursor.seq)",
            "cursors[i].epoch != old->cursor.epoch", "fleet", "what follows a commit follows it, if its answer was lost too"),
+    Mutant("offer_keeps_its_fence", "lib/store/ownership.c", "select partition, true from offered", "select partition, false from offered",
+           "ownership", "each change of owner raises the fence"),
+    Mutant("offer_is_for_all", "lib/store/ownership.c", "limit greatest(0, $3::bigint - (select count(*) from mine))",
+           "limit greatest($3::bigint, 1000)", "ownership", "what is offered is for those below their share"),
+    Mutant("shares_without_order", "lib/store/ownership.c", "(before < partitions % members)",
+           "(before < members && partitions % members > 0)", "ownership", "the shares of all add up"),
+    Mutant("the_dead_have_a_share", "lib/store/ownership.c", " and s.lease_until >= clock_timestamp()\"", "\"", "ownership",
+           "who has not said for a lease that it is there is not counted"),
+    Mutant("more_than_the_share_kept", "lib/store/ownership.c", "order by partition offset $3::bigint for update skip locked",
+           "order by partition offset $3::bigint + 1 for update skip locked", "ownership", "all above the share is given back"),
+    Mutant("share_in_an_empty_redis", "lib/supervisor/partitions.c", "*ready = result == 0 && holder.len > 0;",
+           "*ready = result == 0;", "empty_redis", "who would work where nobody else is has no share"),
     Mutant("inbox_without_group", "lib/supervisor/inbox.c", "const bool there = reply->type == REDIS_REPLY_ARRAY;",
            "const bool there = s->published_ms != 0;", "first_producer", "every request is read"),
     Mutant("bell_unheard_while_greeting", "lib/worker/channel.c",

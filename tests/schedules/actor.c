@@ -62,6 +62,13 @@ static void *live(void *context)
     return NULL;
 }
 
+static void bury(struct actor *actor)
+{
+    (void)pthread_join(actor->thread, NULL);
+    (void)pthread_cond_destroy(&actor->turn);
+    actor->alive = false;
+}
+
 void actor_resume(struct actor *actor)
 {
     struct supervisor_stats stats = {0};
@@ -75,6 +82,14 @@ void actor_resume(struct actor *actor)
         supervisor_stats(actor->supervisor, &stats);
     if (stats.alarms > 0)
         violated("%s raised an alarm", actor->name);
+    for (; actor->given_back < stats.partitions_given_back; actor->given_back++)
+        happened("partitions given back");
+    if (actor->ended && !actor->dying) {
+        happened("supervisors ended in order");
+        bury(actor);
+        actor->back_us = clock_now_us() + chance_below(2 * OWNER_LEASE_MS) * INT64_C(1000);
+        actor->same_name = chance_of(50);
+    }
 }
 
 void actor_start_supervisor(struct actor *actor)
@@ -95,6 +110,7 @@ void actor_start_supervisor(struct actor *actor)
     actor->stop = 0;
     actor->dying = actor->ended = actor->running = false;
     actor->runaway_us = 0;
+    actor->given_back = 0;
     actor->misfortune = FINE;
     actor->wants = WANTS_NOTHING;
     actor->in_transaction = actor->listens = actor->notified = actor->awaits_lock = false;
@@ -115,10 +131,10 @@ void actor_kill_supervisor(struct actor *actor)
         actor_resume(actor);
     if (!actor->ended)
         violated("%s cannot die", actor->name);
-    (void)pthread_join(actor->thread, NULL);
-    (void)pthread_cond_destroy(&actor->turn);
-    actor->alive = false;
+    bury(actor);
 }
+
+void actor_end_supervisor(struct actor *actor) { actor->stop = 1; }
 
 /* --- waiting --- */
 

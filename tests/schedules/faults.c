@@ -77,6 +77,13 @@ static void kill_supervisor(void)
     supervisor->back_us = in_ms(chance_of(50) ? 100 : 2 * OWNER_LEASE_MS);
 }
 
+static void end_supervisor(void)
+{
+    struct actor *supervisor = some_supervisor();
+    if (supervisor)
+        actor_end_supervisor(supervisor);
+}
+
 static void pause_supervisor(void)
 {
     struct actor *supervisor = some_supervisor();
@@ -118,9 +125,9 @@ static void stand_still(void)
 void fault_strike(void)
 {
     static void (*const all[])(void) = {
-        kill_worker,     kill_worker,     end_worker,       pause_worker,       pause_worker,
-        break_link,      lose_reply,      lose_reply,       late_repeat,        late_repeat,
-        kill_supervisor, kill_supervisor, pause_supervisor, confuse_supervisor, confuse_supervisor,
-        lose_commit,     lose_commit,     flush_scripts,    stand_still};
+        kill_worker,        kill_worker,     end_worker,     pause_worker,     pause_worker,
+        break_link,         lose_reply,      lose_reply,     late_repeat,      late_repeat,
+        kill_supervisor,    kill_supervisor, end_supervisor, pause_supervisor, confuse_supervisor,
+        confuse_supervisor, lose_commit,     lose_commit,    flush_scripts,    stand_still};
     all[chance_below(sizeof(all) / sizeof(*all))]();
 }

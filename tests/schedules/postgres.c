@@ -36,7 +36,8 @@ void postgres_begin(void)
 void postgres_forget(void)
 {
     PGresult *result = PQexec(watcher, "delete from partition_state; delete from namespace;"
-                                       "delete from worker_registry; delete from queue_stats");
+                                       "delete from worker_registry; delete from queue_stats;"
+                                       "delete from supervisor");
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         violated("Postgres: %s", PQerrorMessage(watcher));
     PQclear(result);
@@ -56,6 +57,7 @@ void postgres_dump(void)
 {
     static const char *const queries[] = {
         "select clock_timestamp() as now, * from partition_state order by partition",
+        "select * from supervisor order by joined_at",
         "select pid, state, wait_event_type, wait_event, xact_start, left(query, 100) as query "
         "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
         "select pid, locktype, relation::regclass, objid, mode, granted from pg_locks "

@@ -31,7 +31,7 @@
 enum {
     PARTITIONS = 2,
     WORKERS_MOST = 4,
-    SUPERVISORS_MOST = 2,
+    SUPERVISORS_MOST = 3,
     RUNS_MOST = 4, /* of an episode */
     WORKER_LEASE_MS = 3000,
     OWNER_LEASE_MS = 3000,
@@ -92,6 +92,7 @@ struct actor {
     bool in_transaction, awaits_lock;
     bool loses_commit;      /* the answer to its next one */
     bool listens, notified; /* Postgres has something to say to it */
+    uint64_t given_back;    /* partitions, as counted */
     int64_t runaway_us;     /* dead: what its clock is ahead */
 };
 
@@ -182,6 +183,7 @@ void late_clear(void);
 void actor_start_supervisor(struct actor *actor);
 void actor_resume(struct actor *actor);
 void actor_kill_supervisor(struct actor *actor);
+void actor_end_supervisor(struct actor *actor); /* in order: it gives back what it has */
 /* The present thread's; NULL: the scheduler. */
 struct actor *actor_self(void);
 /* Waits for the scheduler. */
