@@ -334,7 +334,8 @@ static struct slice error_output(struct run *run, struct slice *error)
     return output;
 }
 
-/* What on_error says. A failure of the routing only a goto catches; nothing else tries it again. */
+/* What on_error says. A failure of the routing only a goto catches; nothing else tries it again. Without its
+ * values nothing is routed: conditions that look into ctx would take it for another run's. */
 int run_handle_failure(struct run *run)
 {
     struct slice error;
@@ -342,7 +343,7 @@ int run_handle_failure(struct run *run)
         return 0;
     if (probe_is_due_at_the_end(run) && probe_ask(run, NULL) == 0)
         return 0;
-    if (!run->node || run->node->on_error == ON_ERROR_FAIL ||
+    if (!run->node || run->blind || run->node->on_error == ON_ERROR_FAIL ||
         (run->routing && run->node->on_error != ON_ERROR_GOTO))
         return run_fail(run);
     struct slice output = error_output(run, &error);
@@ -433,14 +434,15 @@ static int execute(struct run *run)
     if (!is_hidden(token) && !(run->node = find_node(run)))
         return -1;
     run->values.iteration = graph_scope_iteration(token->scope);
+    if (run->node && (exec_is_async(run->node) || run->node->remote.ptr))
+        run->arena = &run->token->arena; /* it may outlive the call */
+    run->blind = fill_values(run) != 0;
+    if (run->blind)
+        return -1;
     if (token->deliveries >= most_deliveries(run->node))
         return failure_fill(&run->failure, "worker_lost",
                             "%u workers in turn were lost while they executed this alone",
                             token->deliveries);
-    if (run->node && (exec_is_async(run->node) || run->node->remote.ptr))
-        run->arena = &run->token->arena; /* it may outlive the call */
-    if (fill_values(run) != 0)
-        return -1;
     if (token->state == 'u')
         return failure_fill(&run->failure, "join_unsatisfied",
                             "too few of its predecessors ran: it needs %u of %u",

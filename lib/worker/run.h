@@ -17,6 +17,7 @@ struct run {
     uint32_t *inputs; /* indices into values.outputs: what the input is made of */
     uint32_t input_count;
     int64_t started_us;
+    bool blind;   /* what it wants could not be read */
     bool resumed; /* it waited, and began earlier */
     bool doubted; /* its node has a probe, and an earlier attempt may have had its effect */
     bool asked;   /* the probe, since the last attempt */

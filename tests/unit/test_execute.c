@@ -14,7 +14,7 @@
 #include "token_case.h"
 
 /* 0 a, 1 b, 2 c, 3 all (of a, b, c), 4 one (of a), 5 end (terminal, not read), 6 read (terminal,
- * named by the mapping) */
+ * named by the mapping), 7 risky (of c), which goes to 8 yes if ctx.c.output is 1, or 9 no */
 static const char source[] =
     "{\"nodes\":["
     "{\"id\":\"a\",\"type\":\"transform\",\"config\":{\"expression\":\"{'n': input.n + 1}\"}},"
@@ -22,11 +22,15 @@ static const char source[] =
     "{\"id\":\"all\",\"type\":\"join\"},{\"id\":\"one\",\"type\":\"noop\"},"
     "{\"id\":\"end\",\"type\":\"transform\",\"config\":{\"expression\":"
     "\"[input, run.id, context.n, ctx.a.output.n, ctx.a.attempt]\"}},"
-    "{\"id\":\"read\",\"type\":\"noop\"}],"
+    "{\"id\":\"read\",\"type\":\"noop\"},"
+    "{\"id\":\"risky\",\"type\":\"noop\",\"on_error\":\"continue\"},"
+    "{\"id\":\"yes\",\"type\":\"noop\"},{\"id\":\"no\",\"type\":\"noop\"}],"
     "\"edges\":[{\"from\":\"a\",\"to\":\"all\"},{\"from\":\"b\",\"to\":\"all\"},"
     "{\"from\":\"c\",\"to\":\"all\"},{\"from\":\"a\",\"to\":\"one\"},"
     "{\"from\":\"all\",\"to\":\"end\"},"
-    "{\"from\":\"one\",\"to\":\"read\"}],"
+    "{\"from\":\"one\",\"to\":\"read\"},{\"from\":\"c\",\"to\":\"risky\"},"
+    "{\"from\":\"risky\",\"to\":\"yes\",\"condition\":\"has(ctx.c) && ctx.c.output == 1\"},"
+    "{\"from\":\"risky\",\"to\":\"no\",\"condition\":\"!has(ctx.c)\"}],"
     "\"output\":{\"r\":\"$read\",\"c\":\"${context.n}\",\"i\":\"$input.n\"}}";
 
 static int64_t now = 1000000;
@@ -207,6 +211,22 @@ static void failures(void **state)
                    "too_large");
 }
 
+/* Also when it is not executed any more because it has cost too many workers. */
+static void conditions_behind_a_failure_see_the_run(void **state)
+{
+    (void)state;
+    struct token *token = run(&(struct given){"7", "2;", {"c|1|1|2|1"}, 4, 3, 0});
+    struct ledger_execution x = record_of(token);
+    assert_int_equal(strncmp(x.error.ptr, "{\"code\":\"worker_lost\",", 22), 0);
+    assert_slice(x.taken, "10");
+    token_free(&pool, token);
+    token = run(&(struct given){"7", "2;", {"c|1|1|2|2"}, 4, 3, 0});
+    assert_slice(record_of(token).taken, "00");
+    token_free(&pool, token);
+    /* What they look at cannot be read: no way is right. */
+    expect_failure(&(struct given){"7", "2;", {"nonsense"}, 0, 0, 0}, 10000, "internal");
+}
+
 /* What our own parts broke is said, never guessed over. */
 static void damage_is_internal(void **state)
 {
@@ -279,6 +299,7 @@ int main(void)
         cmocka_unit_test(the_hidden_token_forms_the_output),
         cmocka_unit_test(a_continuation_has_no_plan),
         cmocka_unit_test(failures),
+        cmocka_unit_test(conditions_behind_a_failure_see_the_run),
         cmocka_unit_test(damage_is_internal),
         cmocka_unit_test(a_result_can_be_replaced_by_a_failure),
         cmocka_unit_test(every_allocation_may_fail),
