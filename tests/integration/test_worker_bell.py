@@ -103,3 +103,17 @@ def test_without_the_permission_to_end_a_read_it_hears_its_queues(fleet):
             assert fleet.workers.pop().terminate() == 0
     finally:
         fleet.client.execute_command("ACL", "DELUSER", USER)
+
+
+def test_who_was_there_before_the_inbox_hears_it_soon(fleet):
+    ended = stat(fleet, "client|unblock", "calls")
+    for part in fleet.parts:
+        part.epoch = "1"
+        assert part.raw("open", "1", 1, len(fleet.parts), "default")[0] == "ok"
+    fleet.publish(chain("chain", 1))
+    worker = fleet.worker()
+    worker.wait_for_log("the bell was refused")
+    wait_until(lambda: blocked_reads(fleet.client.client_list()), what="its bell, without the inbox")
+    fleet.client.xgroup_create("troupe:runs", "fleet", "0", mkstream=True)
+    wait_until(lambda: stat(fleet, "client|unblock", "calls") > ended, what="the end of that read")
+    fleet.wait_for(fleet.request("chain", {"v": 1}))
