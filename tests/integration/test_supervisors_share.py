@@ -8,7 +8,7 @@ import pytest
 from load import PARTITIONS, Load, check_record
 from processes import free_port
 
-LEASE = "1s"
+LEASE = "2s"  # whoever stands still for longer loses what it has, which would be no mistake
 DELAYED = {"metadata": {"name": "delayed"},
            "nodes": [{"id": "wait", "type": "delay", "config": {"ms": 700}}, {"id": "n", "type": "noop"}],
            "edges": [{"from": "wait", "to": "n"}]}
