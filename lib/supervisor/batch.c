@@ -68,35 +68,23 @@ void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1])
 
 /* --- reading --- */
 
-/* An entry has one record or a thousand: how many are read goes by what they have lately taken. */
+static uint32_t least_of(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* An entry has one record or a thousand: how many are read goes by what they have lately taken. The next ones
+ * may be much longer, above all after a quiet time: it begins with one, and doubles. */
 static uint32_t choose_page(const struct supervisor *s)
 {
-    const size_t each = s->entry_bytes ? s->entry_bytes : 4096 * BODY_TIMES;
-    const size_t owned = s->owned ? s->owned : 1;
-    size_t count = BATCH_BYTES / (each * owned);
-    if (count > BATCH_ENTRIES / owned)
-        count = BATCH_ENTRIES / owned;
-    return count < 1 ? 1 : count < s->batch_entries ? (uint32_t)count : s->batch_entries;
-}
-
-/* Greater ones count at once, smaller ones little by little. What comes after a quiet time may be much longer
- * than what little was there: it begins with few. */
-static void note_size(struct supervisor *s)
-{
-    const uint32_t count = s->batch.entry_count;
-    size_t bytes = s->batch.record_count * sizeof(struct record);
-    for (uint32_t i = 0; i < count; i++)
-        bytes += s->batch.entries[i].body.len * BODY_TIMES;
-    size_t each = count ? bytes / count + 1 : 0;
-    if (count <= s->owned && each < LONG_ENTRY_BYTES * BODY_TIMES)
-        each = LONG_ENTRY_BYTES * BODY_TIMES;
-    s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 2;
+    const size_t fit = BATCH_BYTES / ((s->entry_bytes + 1) * s->owned);
+    uint32_t count = least_of(s->batch_entries, BATCH_ENTRIES / s->owned);
+    count = least_of(count, s->quiet ? 1 : 2 * s->page_entries);
+    count = fit < count ? (uint32_t)fit : count;
+    return count > 0 ? count : 1;
 }
 
 /* All of our partitions, or as many as fit with one entry of each, in turn. */
 static void choose_partitions(struct supervisor *s)
 {
-    const size_t fit = s->entry_bytes ? BATCH_BYTES / s->entry_bytes + 1 : s->owned;
+    const size_t fit = BATCH_BYTES / (s->entry_bytes + 1) + 1;
     s->read_first += s->read_count;
     if (s->read_first >= s->owned)
         s->read_first = 0;
@@ -107,6 +95,20 @@ static uint32_t slot_read(const struct supervisor *s, uint32_t i)
 {
     const uint32_t slot = s->read_first + i;
     return slot < s->owned ? slot : slot - s->owned;
+}
+
+/* Greater ones count at once, smaller ones, and none, little by little. */
+static void note_size(struct supervisor *s)
+{
+    const uint32_t count = s->batch.entry_count;
+    size_t bytes = s->batch.record_count * sizeof(struct record);
+    for (uint32_t i = 0; i < count; i++)
+        bytes += s->batch.entries[i].body.len * BODY_TIMES;
+    const size_t each = count ? bytes / count : 0;
+    s->quiet = true;
+    for (uint32_t i = 0; i < s->read_count; i++)
+        s->quiet = s->quiet && !s->partitions[slot_read(s, i)].more;
+    s->entry_bytes = each > s->entry_bytes ? each : s->entry_bytes - (s->entry_bytes - each) / 2;
 }
 
 static int read_all(struct supervisor *s, struct err *err)

@@ -34,9 +34,8 @@ enum {
      * gets, and each record of it once decoded. */
     BATCH_BYTES = 5 << 20,
     BODY_TIMES = 5,
-    BATCH_ENTRIES = 1024, /* the next ones may be much longer than the last */
+    BATCH_ENTRIES = 256, /* the next ones may be much longer than the last */
     PAGE_ENTRIES = 256,
-    LONG_ENTRY_BYTES = 64 << 10, /* of a call that begins many runs */
     STARTS_MOST = 256,
     COMMANDS_MOST = 256,
     REDIS_TIMEOUT_MS = 5000,
@@ -124,6 +123,7 @@ struct supervisor {
     uint32_t batch_entries; /* of a partition, at most */
     uint32_t page_entries;  /* of a partition, in this batch: by what one has lately had */
     size_t entry_bytes;     /* that */
+    bool quiet; /* the last batch had all that there was, which says nothing of the next one */
     uint32_t read_first,
         read_count;             /* which of `partitions` are read, from the first on and around */
     uint16_t partitions_wanted; /* 0: whatever there is */

@@ -42,6 +42,7 @@ static int copy_options(struct supervisor *s, const struct supervisor_options *o
     s->clock = options->clock;
     s->lease_ms = options->lease_ms;
     s->batch_entries = options->batch_entries;
+    s->quiet = true;
     s->partitions_wanted = options->partitions;
     s->name = options->name ? strdup(options->name) : make_name(options->clock);
     s->queue_count = options->queue_count;

@@ -212,6 +212,21 @@ def test_it_is_told(stack, owners):
     assert "2 alive, 16 of 16 partitions owned" in stack.troupe("doctor").stdout
 
 
+@pytest.mark.parametrize("partitions", [1, 64])
+def test_with_nothing_to_read_it_waits(stack, owners, partitions):
+    owners.start(TROUPE_PARTITIONS=str(partitions))
+    owners.wait_for(partitions)
+    stack.deploy(DELAYED)
+    stack.start_workers(1)
+    submitted = 70
+    for _ in range(submitted):
+        stack.redis_client().xadd("troupe:runs", {"workflow": "delayed", "input": '"%s"' % ("x" * 3000)})
+    stack.wait_until(lambda: stack.sql("select count(*) from v_runs where status = 'completed'") == [(submitted,)],
+                     what="the end of all")
+    stack.wait_until(lambda: [c for c in stack.redis_client().client_list() if c["cmd"] == "xread" and "b" in c["flags"]],
+                     what="a blocking read of the ledgers")
+
+
 def test_one_stands_by_when_there_are_more_than_partitions(stack, owners):
     owners.start(TROUPE_PARTITIONS="2")
     owners.start()
