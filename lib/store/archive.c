@@ -18,7 +18,7 @@ enum {
 /* … and of those that move cursors. */
 enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CURSOR_SHA };
 
-/* A new array column must find its place in archive_each too. */
+/* Tables that rows are copied to: the field of struct archive, the count of its rows, the statement. */
 #define COPIES(X)                                                                                  \
     X(new_runs, new_run_count,                                                                     \
       "copy run_row (run_id, partition, workflow, version, digest, input, labels, submitted_at, "  \
