@@ -83,7 +83,6 @@ struct bench_job {
 /* Stores and publishes them under new names. */
 MUSTCHECK int bench_job_make(struct bench *bench, const struct bench_shape *shape,
                              uint32_t definitions, struct bench_job *job, struct err *err);
-void bench_job_name(const struct bench_job *job, uint32_t index, char name[64]);
 /* Puts that many requests onto troupe:runs. */
 MUSTCHECK int bench_submit(struct bench *bench, struct bench_job *job, uint32_t runs,
                            struct err *err);

@@ -40,7 +40,7 @@ int bench_info(struct bench *bench, const char *section, const char *field, int6
     return at ? 0 : redis_failed(bench, "INFO", err);
 }
 
-void bench_job_name(const struct bench_job *job, uint32_t index, char name[64])
+static void name_of(const struct bench_job *job, uint32_t index, char name[64])
 {
     (void)snprintf(name, 64, job->definitions > 1 ? "%s-%u" : "%s", job->prefix, index);
 }
@@ -81,7 +81,7 @@ int bench_job_make(struct bench *bench, const struct bench_shape *shape, uint32_
     (void)snprintf(job->prefix, sizeof(job->prefix), "%s-%u", shape->name, bench->serial++);
     for (uint32_t i = 0; i < definitions; i++) {
         char name[64];
-        bench_job_name(job, i, name);
+        name_of(job, i, name);
         if (deploy(bench, shape, name, err) != 0)
             return -1;
     }
@@ -95,7 +95,7 @@ int bench_submit(struct bench *bench, struct bench_job *job, uint32_t runs, stru
         sent += count;
         for (uint32_t i = 0; i < count; i++) {
             char name[64];
-            bench_job_name(job, job->next++ % job->definitions, name);
+            name_of(job, job->next++ % job->definitions, name);
             if (redisAppendCommand(bench->redis, "XADD troupe:runs * workflow %s input %s", name,
                                    job->shape->input) != REDIS_OK)
                 return redis_failed(bench, "submitting", err);
@@ -145,7 +145,7 @@ static int count_runs(struct bench *bench, const struct bench_job *job, int64_t 
     for (uint32_t i = 0; i < job->definitions; i++) {
         char name[64];
         int64_t ended;
-        bench_job_name(job, i, name);
+        name_of(job, i, name);
         if (bench_number(bench,
                          "select count(*) from run where workflow = $1 and status = 'completed'",
                          name, &ended, err) != 0)
@@ -182,7 +182,7 @@ static int check_rows(struct bench *bench, const struct bench_job *job, struct e
     for (uint32_t i = 0; i < job->definitions; i++) {
         char name[64];
         int64_t found;
-        bench_job_name(job, i, name);
+        name_of(job, i, name);
         if (bench_number(bench,
                          "select count(*) from node_executions join run using (run_id)"
                          " where workflow = $1 and node_executions.status = 'completed'",

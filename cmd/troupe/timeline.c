@@ -83,10 +83,14 @@ static uint32_t eighths_at(const struct timeline *timeline, int64_t at_us, uint3
     return (uint32_t)((double)into / (double)span * (double)(columns * EIGHTHS));
 }
 
-struct timeline_bar timeline_bar_of(const struct timeline *timeline, const struct lane *lane,
-                                    uint32_t columns)
+/* Where a lane's bar lies, in eighths of a column: its length is at least one. */
+struct bar {
+    uint32_t begin, end;
+};
+
+static struct bar bar_of(const struct timeline *timeline, const struct lane *lane, uint32_t columns)
 {
-    struct timeline_bar bar = {
+    struct bar bar = {
         .begin = eighths_at(timeline, lane->started_us, columns),
         .end = eighths_at(timeline, lane->ended_us ? lane->ended_us : timeline->to_us, columns),
     };
@@ -103,7 +107,7 @@ static void write_bar(struct buf *out, const struct timeline *timeline, const st
 {
     static const char *const lefts[] = {"",       "\u258f", "\u258e", "\u258d",
                                         "\u258c", "\u258b", "\u258a", "\u2589"};
-    struct timeline_bar bar = timeline_bar_of(timeline, lane, columns);
+    struct bar bar = bar_of(timeline, lane, columns);
     enum style style = lane_state_style(lane->state);
     uint32_t first = bar.begin / EIGHTHS, last = bar.end / EIGHTHS, rest = bar.end % EIGHTHS;
     text_pad(out, first);

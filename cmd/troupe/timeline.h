@@ -62,11 +62,4 @@ struct timeline {
 /* A line per lane, and one with the scale when there are bars. No line is wider than the width. */
 void timeline_write(struct buf *out, const struct timeline *timeline);
 
-/* Where a bar lies, in eighths of a column: its length is at least one. */
-struct timeline_bar {
-    uint32_t begin, end;
-};
-struct timeline_bar timeline_bar_of(const struct timeline *timeline, const struct lane *lane,
-                                    uint32_t columns);
-
 #endif

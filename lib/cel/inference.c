@@ -70,7 +70,7 @@ static bool bind(struct cel_inference *inference, const struct cel_type *variabl
     return true;
 }
 
-bool cel_type_equal(const struct cel_type *a, const struct cel_type *b)
+static bool type_equal(const struct cel_type *a, const struct cel_type *b)
 {
     if (a == b)
         return true;
@@ -78,7 +78,7 @@ bool cel_type_equal(const struct cel_type *a, const struct cel_type *b)
         strcmp(a->name, b->name) != 0)
         return false;
     for (uint32_t i = 0; i < a->count; i++)
-        if (!cel_type_equal(a->parameters[i], b->parameters[i]))
+        if (!type_equal(a->parameters[i], b->parameters[i]))
             return false;
     return true;
 }
@@ -143,7 +143,7 @@ enum substitution { FITS, CLASHES, IMPOSSIBLE };
 static enum substitution substitute(struct cel_inference *inference, const struct cel_type *type,
                                     const struct cel_type *variable)
 {
-    if (cel_type_equal(type, variable))
+    if (type_equal(type, variable))
         return FITS;
     const struct cel_type *bound = inference->bound[variable->id];
     if (!bound) {
@@ -151,7 +151,7 @@ static enum substitution substitute(struct cel_inference *inference, const struc
             return IMPOSSIBLE;
         return bind(inference, variable, type) ? FITS : IMPOSSIBLE;
     }
-    if (cel_type_equal(type, bound))
+    if (type_equal(type, bound))
         return FITS;
     if (!assignable(inference, type, bound))
         return CLASHES;
@@ -410,7 +410,7 @@ const struct cel_type *cel_infer_call(struct cel_inference *inference, const cha
             found = result;
         else if (number && cel_type_is_number(found) && cel_type_is_number(result))
             found = cel_type_of_kind(found->kind == result->kind ? found->kind : CEL_TYPE_NUMBER);
-        else if (!cel_type_equal(found, result))
+        else if (!type_equal(found, result))
             found = cel_type_of_kind(CEL_TYPE_DYN);
     }
     return found;

@@ -45,7 +45,6 @@ MUSTCHECK const struct cel_type *cel_infer_call(struct cel_inference *inference,
                                                 const char *signatures, bool method,
                                                 const struct cel_type *const *arguments,
                                                 uint32_t count);
-bool cel_type_equal(const struct cel_type *a, const struct cel_type *b);
 
 /* Marks for undoing by hand. */
 uint32_t cel_infer_mark(const struct cel_inference *inference);

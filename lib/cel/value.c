@@ -48,7 +48,8 @@ static struct cel_value peek_number(struct json_ref ref)
     return value;
 }
 
-struct cel_value cel_peek(struct json_ref ref)
+/* A view of a node without using memory; strings with escapes stay unread. */
+static struct cel_value peek(struct json_ref ref)
 {
     const struct json_node *node = json_node(ref);
     switch ((enum json_type)node->type) {
@@ -84,7 +85,7 @@ static const struct cel_fault no_memory = {CEL_ERROR_MEMORY, 0, "out of memory"}
 
 struct cel_value cel_from_json(struct json_ref ref, struct arena *arena)
 {
-    struct cel_value value = cel_peek(ref);
+    struct cel_value value = peek(ref);
     if (value.kind == CEL_DOUBLE && !value.digits) {
         value.digits = arena_strdup(arena, json_text(ref));
         if (!value.digits)
@@ -111,7 +112,7 @@ struct cel_value cel_list_at(const struct cel_value *list, uint32_t index, struc
     if (list->kind == CEL_LIST)
         return list->list->items[index];
     meter->left -= index / 16; /* an array is walked from its start */
-    return cel_peek(json_element(list->json, index));
+    return peek(json_element(list->json, index));
 }
 
 struct cel_iter cel_iter(const struct cel_value *container)
@@ -128,9 +129,9 @@ bool cel_next(struct cel_iter *iter)
     if (container->kind == CEL_JSON) {
         if (!json_next(&iter->json))
             return false;
-        iter->value = cel_peek(iter->json.value);
+        iter->value = peek(iter->json.value);
         if (json_type(container->json) == JSON_OBJECT)
-            iter->key = cel_peek(iter->json.key);
+            iter->key = peek(iter->json.key);
         return true;
     }
     if (iter->at >= cel_count(container))
@@ -274,16 +275,16 @@ bool cel_map_find(const struct cel_value *map, const struct cel_value *key, stru
     if (key->kind == CEL_STRING) {
         struct json_ref ref = json_member(map->json, key->text);
         if (json_present(ref))
-            *found = cel_peek(ref);
+            *found = peek(ref);
         return json_present(ref);
     }
     if (!cel_is_unread(key))
         return false;
     struct json_iter it = json_iter(map->json);
     while (json_next(&it)) {
-        struct cel_value name = cel_peek(it.key);
+        struct cel_value name = peek(it.key);
         if (cel_same(&name, key, meter)) {
-            *found = cel_peek(it.value);
+            *found = peek(it.value);
             return true;
         }
     }

@@ -55,8 +55,6 @@ bool cel_is_unread(const struct cel_value *value);
 /* Elements of a list or a map; 0 for all else. */
 uint32_t cel_count(const struct cel_value *value);
 
-/* A view of a node without using memory; strings with escapes stay unread. */
-struct cel_value cel_peek(struct json_ref ref);
 /* Decodes an unread string; false without memory. */
 MUSTCHECK bool cel_value_read(struct cel_value *value, struct arena *arena);
 

@@ -32,6 +32,10 @@ int items_read(struct exec_task *task, struct graph_text *otherwise, const char 
 
 /* --- equality --- */
 
+/* Appends a text that is the same for values that are equal: members sorted, escapes undone, 1.0 as 1.
+ * -1 without memory. */
+static int write_canonical(struct buf *out, struct json_ref value, struct arena *arena);
+
 struct member {
     struct slice name;
     struct json_ref value;
@@ -65,7 +69,7 @@ static int canonical_object(struct buf *out, struct json_ref object, struct aren
     for (uint32_t i = 0; i < n; i++) {
         json_write_string(out, members[i].name);
         buf_char(out, ':');
-        if (items_canonical(out, members[i].value, arena) != 0)
+        if (write_canonical(out, members[i].value, arena) != 0)
             return -1;
         buf_char(out, ',');
     }
@@ -74,7 +78,7 @@ static int canonical_object(struct buf *out, struct json_ref object, struct aren
 }
 
 /* Nested at most as deep as the reader lets through. */
-int items_canonical(struct buf *out, struct json_ref value, struct arena *arena)
+static int write_canonical(struct buf *out, struct json_ref value, struct arena *arena)
 {
     int64_t integer;
     double number;
@@ -105,7 +109,7 @@ int items_canonical(struct buf *out, struct json_ref value, struct arena *arena)
         buf_char(out, '[');
         it = json_iter(value);
         while (json_next(&it)) {
-            if (items_canonical(out, it.value, arena) != 0)
+            if (write_canonical(out, it.value, arena) != 0)
                 return -1;
             buf_char(out, ',');
         }
@@ -122,7 +126,7 @@ int items_write_new(struct exec_task *task, struct strmap *set, struct json_ref 
 {
     struct buf key;
     buf_init(&key, task->max_value_bytes + 1024);
-    int result = items_canonical(&key, element, task->arena);
+    int result = write_canonical(&key, element, task->arena);
     if (result == 0 && buf_ok(&key) && !strmap_get(set, buf_slice(&key))) {
         result = strmap_put(set, buf_slice(&key), task);
         if (!*first)

@@ -10,9 +10,6 @@
 MUSTCHECK int items_read(struct exec_task *task, struct graph_text *otherwise, const char *what,
                          struct json_ref *list);
 
-/* Appends a text that is the same for values that are equal: members sorted, escapes undone, 1.0 as 1.
- * -1 without memory. */
-MUSTCHECK int items_canonical(struct buf *out, struct json_ref value, struct arena *arena);
 /* Writes the element unless the set has it; the set remembers it. -1 without memory. */
 MUSTCHECK int items_write_new(struct exec_task *task, struct strmap *set, struct json_ref element,
                               bool *first);

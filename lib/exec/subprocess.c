@@ -45,7 +45,8 @@ static int write_json(struct exec_task *task, struct slice said, struct buf *out
     return rc;
 }
 
-int subprocess_output(struct exec_task *task, const struct buf *output, struct slice *text)
+/* What stdout says, as JSON text in the task's arena. -1 with the task's failure. */
+static int read_output(struct exec_task *task, const struct buf *output, struct slice *text)
 {
     const struct subprocess_job *job = task->job;
     const struct slice said = buf_slice(output);
@@ -166,7 +167,7 @@ static void on_done(void *context, struct process_result *result)
     tell_unsaid(task);
     if (result->end != PROCESS_EXITED || result->code != 0) {
         fail(task, result);
-    } else if (subprocess_output(task, &result->output, &task->passed) != 0) {
+    } else if (read_output(task, &result->output, &task->passed) != 0) {
         /* It did what it does: the same again would be said the same. */
         task->verdict.final = true;
         task->verdict.unknown = task->taken_over;

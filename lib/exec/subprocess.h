@@ -33,8 +33,4 @@ enum { SUBPROCESS_EXIT_CODES = 256 };
  * not fit, `binding` and its like of the config. */
 MUSTCHECK int subprocess_read(struct exec_task *task, struct subprocess_node *node);
 
-/* What stdout says, as JSON text in the task's arena. -1 with the task's failure. */
-MUSTCHECK int subprocess_output(struct exec_task *task, const struct buf *output,
-                                struct slice *text);
-
 #endif

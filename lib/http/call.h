@@ -94,10 +94,8 @@ struct http_client {
 
 /* --- client.c --- */
 int64_t http_now_us(void);
-/* Has the loop call http_client_turn soon. */
+/* Soon the loop does what could not be done where it came up. */
 void http_client_later(struct http_client *client);
-/* The list that a call in this state is in. */
-struct http_call_list *http_call_home(struct http_call *call);
 void http_call_move(struct http_call *call, enum http_state state);
 
 /* --- call.c --- */

@@ -17,7 +17,8 @@ uint32_t http_client_calls(const struct http_client *client)
     return client->queued + client->active;
 }
 
-struct http_call_list *http_call_home(struct http_call *call)
+/* The list that a call in this state is in. */
+static struct http_call_list *home_of(struct http_call *call)
 {
     switch (call->state) {
     case HTTP_QUEUED:
@@ -34,13 +35,13 @@ struct http_call_list *http_call_home(struct http_call *call)
 
 void http_call_move(struct http_call *call, enum http_state state)
 {
-    TAILQ_REMOVE(http_call_home(call), call, link);
+    TAILQ_REMOVE(home_of(call), call, link);
     if (call->state == HTTP_QUEUED) {
         call->client->queued--;
         call->client->active++;
     }
     call->state = state;
-    TAILQ_INSERT_TAIL(http_call_home(call), call, link);
+    TAILQ_INSERT_TAIL(home_of(call), call, link);
 }
 
 static void deliver(struct http_call *call)

@@ -3,7 +3,7 @@
 #include "http/curl.h"
 #include <string.h>
 
-void http_statuses_add(struct http_statuses *statuses, int first, int last)
+static void add_range(struct http_statuses *statuses, int first, int last)
 {
     for (int status = first < 100 ? 100 : first; status <= last && status <= 599; status++)
         statuses->bits[status / 64] |= 1ULL << status % 64;
@@ -17,7 +17,7 @@ bool http_statuses_has(const struct http_statuses *statuses, int status)
 struct http_statuses http_statuses_success(void)
 {
     struct http_statuses statuses = {0};
-    http_statuses_add(&statuses, 200, 299);
+    add_range(&statuses, 200, 299);
     return statuses;
 }
 
@@ -26,7 +26,7 @@ struct http_statuses http_statuses_retried(void)
     static const int retried[] = {408, 425, 429, 500, 502, 503, 504};
     struct http_statuses statuses = {0};
     for (size_t i = 0; i < ARRAY_LEN(retried); i++)
-        http_statuses_add(&statuses, retried[i], retried[i]);
+        add_range(&statuses, retried[i], retried[i]);
     return statuses;
 }
 
@@ -52,7 +52,7 @@ static bool add_text(struct http_statuses *statuses, struct slice text)
     int last = text.len == 7 ? number_of(text.ptr + 4, &last_class) : class ? first + 99 : first;
     if (first == 0 || last < first || last_class || (class && text.len == 7))
         return false;
-    http_statuses_add(statuses, first, last);
+    add_range(statuses, first, last);
     return true;
 }
 
@@ -62,7 +62,7 @@ static int add_value(struct http_statuses *statuses, struct json_ref value, stru
     struct slice text = json_text(value);
     if (json_type(value) == JSON_NUMBER && json_int(value, &number) && number >= 100 &&
         number <= 599) {
-        http_statuses_add(statuses, (int)number, (int)number);
+        add_range(statuses, (int)number, (int)number);
         return 0;
     }
     if (json_type(value) == JSON_STRING && add_text(statuses, slice_of(text.ptr + 1, text.len - 2)))

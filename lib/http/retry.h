@@ -17,7 +17,6 @@ struct http_statuses {
 /* 200, "404", "5xx", "200-204", or a list of those. ERR_INVALID names what is none. */
 MUSTCHECK int http_statuses_read(struct http_statuses *statuses, struct json_ref value,
                                  struct err *err);
-void http_statuses_add(struct http_statuses *statuses, int first, int last);
 bool http_statuses_has(const struct http_statuses *statuses, int status);
 /* 408, 425, 429, 500, 502, 503, 504: what may be otherwise the next time. */
 struct http_statuses http_statuses_retried(void);

@@ -77,7 +77,7 @@ int notes_line(struct notes *notes, const char *text)
     return 0;
 }
 
-bool notes_waiting(const struct notes *notes)
+static bool is_waiting(const struct notes *notes)
 {
     return notes->body.len > 0 || notes->has_progress || notes->first;
 }
@@ -105,7 +105,7 @@ struct slice notes_body(struct notes *notes)
 {
     struct buf *out = &notes->body;
     /* All of its memory beforehand: what is taken from the notes must not be lost halfway. */
-    if (out->len > 0 || !notes_waiting(notes) || !buf_reserve(out, NOTES_BODY_BYTES)) {
+    if (out->len > 0 || !is_waiting(notes) || !buf_reserve(out, NOTES_BODY_BYTES)) {
         out->failed = false;
         return buf_slice(out);
     }

@@ -30,7 +30,6 @@ struct notes {
 /* -1 without memory. Text that is no UTF-8 is cut before what is not. */
 MUSTCHECK int notes_progress(struct notes *notes, double value, const char *message);
 MUSTCHECK int notes_line(struct notes *notes, const char *text);
-bool notes_waiting(const struct notes *notes);
 /* The next body, a JSON object; the same until notes_said. len 0: nothing, or no memory now. */
 struct slice notes_body(struct notes *notes);
 void notes_said(struct notes *notes);

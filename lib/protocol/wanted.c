@@ -97,11 +97,6 @@ void wanted_write_back(struct buf *out, const struct graph *graph, const struct 
     write_extras(out, graph, &graph->nodes[loop->head], false);
 }
 
-void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node)
-{
-    write_extras(out, graph, &graph->nodes[node], false);
-}
-
 static bool was_taken(const struct graph_node *n, uint32_t node, const char *marks)
 {
     for (uint32_t i = 0; i < n->pred_count; i++) {
@@ -124,7 +119,7 @@ void wanted_write_join(struct buf *out, const struct graph *graph, uint32_t node
     }
     buf_init(&extras, out->cap_bytes);
     buf_char(&extras, ';');
-    wanted_write_extras(&extras, graph, node);
+    write_extras(&extras, graph, n, false);
     buf_char(out, ';');
     first = true;
     while (wanted_next(buf_slice(&extras), &at, &item, &bad)) {
@@ -276,7 +271,7 @@ static int write_row(struct buf *out, const struct graph *graph, uint32_t node, 
     for (uint32_t i = 0; i < n->pred_count; i++)
         add_index(out, n->preds[i], &first);
     buf_char(out, '|');
-    wanted_write_extras(out, graph, node);
+    write_extras(out, graph, n, false);
     buf_char(out, '|');
     struct dead_list list = {out, true};
     const struct graph_dead_walk walk = {.arrival = add_dead, .context = &list};

@@ -12,8 +12,6 @@
 void wanted_write_node(struct buf *out, const struct graph *graph, uint32_t node);
 /* Of a loop's head when the loop goes back: its input is the loop node's output. */
 void wanted_write_back(struct buf *out, const struct graph *graph, const struct graph_loop *loop);
-/* Only the extras: the part that a join table holds. */
-void wanted_write_extras(struct buf *out, const struct graph *graph, uint32_t node);
 /* Of a join in whose marks (by slot) what was taken is 't', without frames around it: as `settle` puts it. */
 void wanted_write_join(struct buf *out, const struct graph *graph, uint32_t node,
                        const char *marks);

@@ -12,7 +12,7 @@
 
 #define DIALECT "https://json-schema.org/draft/2020-12/schema"
 
-const struct keyword keywords_table[] = {
+static const struct keyword keywords[] = {
 #define KEYWORD(text, what, where, part)                                                           \
     {.name = text,                                                                                 \
      .kind = KIND_##what,                                                                          \
@@ -25,7 +25,6 @@ const struct keyword keywords_table[] = {
 #undef NOTE
 #undef REFUSED
 };
-const uint32_t keywords_count = ARRAY_LEN(keywords_table);
 
 static const char *const type_names[] = {
     [JSON_NULL] = "null",     [JSON_BOOL] = "boolean", [JSON_NUMBER] = "number",
@@ -41,7 +40,11 @@ static struct json_position position_of(const struct schema_compiler *c, struct 
     return json_position(original);
 }
 
-void schema_reject(struct schema_compiler *c, struct json_ref ref, const struct schema_place *place,
+/* place: NULL is the whole. */
+static void reject(struct schema_compiler *c, struct json_ref ref, const struct schema_place *place,
+                   const char *keyword, const char *format, ...) PRINTF(5, 6);
+
+static void reject(struct schema_compiler *c, struct json_ref ref, const struct schema_place *place,
                    const char *keyword, const char *format, ...)
 {
     char message[500];
@@ -67,8 +70,8 @@ static bool expect(struct schema_compiler *c, struct json_ref ref, const struct 
 {
     if (json_type(ref) == type)
         return true;
-    schema_reject(c, ref, place, keyword, "expected %s, not %.*s", wanted,
-                  SLICE_ARG(schema_shown(json_text(ref))));
+    reject(c, ref, place, keyword, "expected %s, not %.*s", wanted,
+           SLICE_ARG(schema_shown(json_text(ref))));
     return false;
 }
 
@@ -92,14 +95,14 @@ static void read_type(struct schema_compiler *c, struct json_ref ref,
         bit = TYPE_INTEGER;
     suggest_offer(&suggest, SLICE("integer"));
     if (bit == 0)
-        schema_reject(c, ref, place, "type",
-                      "%.*s is no type%s%.*s%s: expected null, boolean, "
-                      "integer, number, string, array or object",
-                      SLICE_ARG(schema_shown(text)), suggest.best.ptr ? ", did you mean '" : "",
-                      SLICE_ARG(suggest.best.ptr ? suggest.best : SLICE("")),
-                      suggest.best.ptr ? "'?" : "");
+        reject(c, ref, place, "type",
+               "%.*s is no type%s%.*s%s: expected null, boolean, "
+               "integer, number, string, array or object",
+               SLICE_ARG(schema_shown(text)), suggest.best.ptr ? ", did you mean '" : "",
+               SLICE_ARG(suggest.best.ptr ? suggest.best : SLICE("")),
+               suggest.best.ptr ? "'?" : "");
     else if (*types & bit)
-        schema_reject(c, ref, place, "type", "%.*s stands there twice", SLICE_ARG(text));
+        reject(c, ref, place, "type", "%.*s stands there twice", SLICE_ARG(text));
     *types |= bit;
 }
 
@@ -111,7 +114,7 @@ static void read_types(struct schema_compiler *c, struct json_ref ref,
         return;
     }
     if (json_count(ref) == 0)
-        schema_reject(c, ref, place, "type", "expected at least one type");
+        reject(c, ref, place, "type", "expected at least one type");
     struct json_iter it = json_iter(ref);
     for (uint32_t i = 0; json_next(&it); i++) {
         struct schema_place element = schema_place_index(place, i);
@@ -128,9 +131,9 @@ static void read_divisor(struct schema_compiler *c, struct json_ref ref,
     if (schema_number_divides(json_text(ref)))
         *member = ref;
     else
-        schema_reject(c, ref, place, keyword,
-                      "expected a number above 0 of at most 18 significant digits, not %.*s",
-                      SLICE_ARG(schema_shown(json_text(ref))));
+        reject(c, ref, place, keyword,
+               "expected a number above 0 of at most 18 significant digits, not %.*s",
+               SLICE_ARG(schema_shown(json_text(ref))));
 }
 
 static void read_count(struct schema_compiler *c, struct json_ref ref,
@@ -140,8 +143,8 @@ static void read_count(struct schema_compiler *c, struct json_ref ref,
     if (json_type(ref) == JSON_NUMBER && schema_number_count(json_text(ref), &value))
         *member = value;
     else
-        schema_reject(c, ref, place, keyword, "expected a whole number not below 0, not %.*s",
-                      SLICE_ARG(schema_shown(json_text(ref))));
+        reject(c, ref, place, keyword, "expected a whole number not below 0, not %.*s",
+               SLICE_ARG(schema_shown(json_text(ref))));
 }
 
 /* A view of the copy where nothing is escaped, else a copy in the schema's arena. */
@@ -162,7 +165,7 @@ static void read_pattern(struct schema_compiler *c, struct json_ref ref,
         return;
     if (++c->patterns > SCHEMA_MAX_PATTERNS) {
         if (c->patterns == SCHEMA_MAX_PATTERNS + 1)
-            schema_reject(c, ref, place, keyword, "more than %u patterns", SCHEMA_MAX_PATTERNS);
+            reject(c, ref, place, keyword, "more than %u patterns", SCHEMA_MAX_PATTERNS);
         return;
     }
     struct schema_regex *kept = take(c, 1, sizeof(*kept));
@@ -176,7 +179,7 @@ static void read_pattern(struct schema_compiler *c, struct json_ref ref,
         pattern->regex = kept->regex;
         return;
     case REGEX_INVALID:
-        schema_reject(c, ref, place, keyword, "no regular expression (of RE2): %s", message);
+        reject(c, ref, place, keyword, "no regular expression (of RE2): %s", message);
         return;
     case REGEX_NO_MEMORY:
         c->out_of_memory = true;
@@ -194,11 +197,11 @@ static void read_format(struct schema_compiler *c, struct json_ref ref,
     suggest_init(&suggest, name);
     *format = schema_format_find(name, &suggest);
     if (!*format)
-        schema_reject(
-            c, ref, place, "format",
-            "no format is called '%.*s'%s%.*s%s: known are date-time, email, uri and uuid",
-            SLICE_ARG(schema_shown(name)), suggest.best.ptr ? ", did you mean '" : "",
-            SLICE_ARG(suggest.best.ptr ? suggest.best : SLICE("")), suggest.best.ptr ? "'?" : "");
+        reject(c, ref, place, "format",
+               "no format is called '%.*s'%s%.*s%s: known are date-time, email, uri and uuid",
+               SLICE_ARG(schema_shown(name)), suggest.best.ptr ? ", did you mean '" : "",
+               SLICE_ARG(suggest.best.ptr ? suggest.best : SLICE("")),
+               suggest.best.ptr ? "'?" : "");
 }
 
 static int by_slice(const void *a, const void *b)
@@ -232,8 +235,8 @@ static void read_names(struct schema_compiler *c, struct json_ref ref,
     qsort(sorted, names->count, sizeof(*sorted), by_slice);
     for (uint32_t i = 1; i < names->count; i++)
         if (slice_eq(sorted[i - 1], sorted[i]))
-            schema_reject(c, ref, place, "required", "'%.*s' stands there twice",
-                          SLICE_ARG(schema_shown(sorted[i])));
+            reject(c, ref, place, "required", "'%.*s' stands there twice",
+                   SLICE_ARG(schema_shown(sorted[i])));
 }
 
 static void read_choices(struct schema_compiler *c, struct json_ref ref,
@@ -242,7 +245,7 @@ static void read_choices(struct schema_compiler *c, struct json_ref ref,
     if (!expect(c, ref, place, "enum", JSON_ARRAY, "a list of values"))
         return;
     if (json_count(ref) == 0)
-        schema_reject(c, ref, place, "enum", "expected at least one value: nothing fits none");
+        reject(c, ref, place, "enum", "expected at least one value: nothing fits none");
     *choices = ref;
 }
 
@@ -250,18 +253,18 @@ static void read_dialect(struct schema_compiler *c, struct json_ref ref,
                          const struct schema_place *place)
 {
     if (!json_string_eq(ref, SLICE(DIALECT)) && !json_string_eq(ref, SLICE(DIALECT "#")))
-        schema_reject(c, ref, place, "$schema", "%.*s is not what is checked here, which is \"%s\"",
-                      SLICE_ARG(schema_shown(json_text(ref))), DIALECT);
+        reject(c, ref, place, "$schema", "%.*s is not what is checked here, which is \"%s\"",
+               SLICE_ARG(schema_shown(json_text(ref))), DIALECT);
     else if (place->parent)
-        schema_reject(c, ref, place, "$schema", "belongs to the top of the document");
+        reject(c, ref, place, "$schema", "belongs to the top of the document");
 }
 
 static void read_identity(struct schema_compiler *c, struct json_ref ref,
                           const struct schema_place *place)
 {
     if (expect(c, ref, place, "$id", JSON_STRING, "a URI") && place->parent)
-        schema_reject(c, ref, place, "$id",
-                      "would begin a document of its own here: only the top has one");
+        reject(c, ref, place, "$id",
+               "would begin a document of its own here: only the top has one");
 }
 
 /* --- subschemas --- */
@@ -276,7 +279,7 @@ static void read_list(struct schema_compiler *c, struct json_ref ref,
     if (!expect(c, ref, place, keyword, JSON_ARRAY, "a list of schemas"))
         return;
     if (json_count(ref) == 0)
-        schema_reject(c, ref, place, keyword, "expected at least one schema");
+        reject(c, ref, place, keyword, "expected at least one schema");
     const struct schema_node **items = take(c, json_count(ref), sizeof(struct schema_node *));
     struct json_iter it = json_iter(ref);
     for (uint32_t i = 0; items && json_next(&it); i++) {
@@ -394,8 +397,8 @@ static void read_keyword(struct schema_compiler *c, const struct keyword *keywor
         break;
     case KIND_SCHEMA:
         if (json_type(value) == JSON_ARRAY && strcmp(name, "items") == 0)
-            schema_reject(c, value, place, name,
-                          "expected a schema, not a list: that is prefixItems since 2020-12");
+            reject(c, value, place, name,
+                   "expected a schema, not a list: that is prefixItems since 2020-12");
         else
             *(const struct schema_node **)member = read_schema(c, value, place);
         break;
@@ -421,16 +424,16 @@ static void read_keyword(struct schema_compiler *c, const struct keyword *keywor
         read_identity(c, value, place);
         break;
     case KIND_REFUSED:
-        schema_reject(c, value, place, name, "%s", keyword->why);
+        reject(c, value, place, name, "%s", keyword->why);
         break;
     }
 }
 
 static const struct keyword *find_keyword(struct json_ref key)
 {
-    for (uint32_t i = 0; i < keywords_count; i++)
-        if (json_string_eq(key, slice_str(keywords_table[i].name)))
-            return &keywords_table[i];
+    for (uint32_t i = 0; i < ARRAY_LEN(keywords); i++)
+        if (json_string_eq(key, slice_str(keywords[i].name)))
+            return &keywords[i];
     return NULL;
 }
 
@@ -440,14 +443,13 @@ static void unknown_keyword(struct schema_compiler *c, struct json_ref key,
     struct suggest suggest;
     struct slice text = json_text(key);
     suggest_init(&suggest, slice_of(text.ptr + 1, text.len - 2));
-    for (uint32_t i = 0; i < keywords_count; i++)
-        if (keywords_table[i].kind != KIND_REFUSED)
-            suggest_offer(&suggest, slice_str(keywords_table[i].name));
+    for (uint32_t i = 0; i < ARRAY_LEN(keywords); i++)
+        if (keywords[i].kind != KIND_REFUSED)
+            suggest_offer(&suggest, slice_str(keywords[i].name));
     if (suggest.best.ptr)
-        schema_reject(c, key, place, "", "unknown keyword, did you mean '%.*s'?",
-                      SLICE_ARG(suggest.best));
+        reject(c, key, place, "", "unknown keyword, did you mean '%.*s'?", SLICE_ARG(suggest.best));
     else
-        schema_reject(c, key, place, "", "unknown keyword");
+        reject(c, key, place, "", "unknown keyword");
 }
 
 /* Never NULL but without memory, or beyond a limit (reported). */
@@ -458,7 +460,7 @@ static struct schema_node *read_schema(struct schema_compiler *c, struct json_re
         return NULL;
     if (++c->subschemas > SCHEMA_MAX_SUBSCHEMAS) {
         if (c->subschemas == SCHEMA_MAX_SUBSCHEMAS + 1)
-            schema_reject(c, ref, place, "", "more than %u subschemas", SCHEMA_MAX_SUBSCHEMAS);
+            reject(c, ref, place, "", "more than %u subschemas", SCHEMA_MAX_SUBSCHEMAS);
         return NULL;
     }
     struct schema_node *node = take(c, 1, sizeof(*node));

@@ -24,10 +24,6 @@ struct schema_compiler {
     bool out_of_memory;
 };
 
-/* place: NULL is the whole. */
-void schema_reject(struct schema_compiler *c, struct json_ref ref, const struct schema_place *place,
-                   const char *keyword, const char *format, ...) PRINTF(5, 6);
-
 /* References to nodes; chains and cycles of nodes that look at the same value (refs.c). */
 void schema_resolve(struct schema_compiler *c);
 

@@ -38,7 +38,4 @@ struct keyword {
     const char *why; /* REFUSED */
 };
 
-extern const struct keyword keywords_table[];
-extern const uint32_t keywords_count;
-
 #endif

@@ -4,6 +4,14 @@
 
 enum { EXPONENT_DIGITS = 15, DIVISOR_DIGITS = 18 };
 
+/*   -0.0120e5  =  - 0.12 * 10^4      at: "12"(0), point: 4, count: 2 */
+struct number {
+    bool negative;
+    const char *at; /* the first digit that is not 0; may be followed by a '.' somewhere */
+    uint32_t count; /* of digits up to the last that is not 0; 0: the number is 0 */
+    int64_t point;  /* value = 0.DIGITS * 10^point */
+};
+
 static int64_t read_exponent(const char *at, const char *end)
 {
     const bool negative = at < end && *at == '-';
@@ -22,9 +30,10 @@ static int64_t read_exponent(const char *at, const char *end)
     return negative ? -value : value;
 }
 
-struct schema_number schema_number_of(struct slice text)
+/* The text must outlive it. */
+static struct number number_of(struct slice text)
 {
-    struct schema_number number = {0};
+    struct number number = {0};
     const char *at = text.ptr, *end = text.ptr + text.len;
     number.negative = *at == '-';
     at += number.negative;
@@ -49,7 +58,7 @@ struct schema_number schema_number_of(struct slice text)
     if (at < end)
         number.point += read_exponent(at + 1, end);
     if (number.count == 0)
-        number = (struct schema_number){.at = text.ptr};
+        number = (struct number){.at = text.ptr};
     return number;
 }
 
@@ -61,7 +70,7 @@ static char next_digit(const char **at)
     return *(*at)++;
 }
 
-static int compare_sizes(struct schema_number a, struct schema_number b)
+static int compare_sizes(struct number a, struct number b)
 {
     if (a.count == 0 || b.count == 0)
         return (a.count > 0) - (b.count > 0);
@@ -77,7 +86,7 @@ static int compare_sizes(struct schema_number a, struct schema_number b)
 
 int schema_number_compare(struct slice a, struct slice b)
 {
-    const struct schema_number x = schema_number_of(a), y = schema_number_of(b);
+    const struct number x = number_of(a), y = number_of(b);
     if (x.negative != y.negative)
         return x.negative ? -1 : 1; /* 0 is never negative here */
     return x.negative ? compare_sizes(y, x) : compare_sizes(x, y);
@@ -85,13 +94,13 @@ int schema_number_compare(struct slice a, struct slice b)
 
 bool schema_number_integral(struct slice text)
 {
-    const struct schema_number number = schema_number_of(text);
+    const struct number number = number_of(text);
     return number.count == 0 || number.point >= (int64_t)number.count;
 }
 
 bool schema_number_count(struct slice text, uint64_t *value)
 {
-    struct schema_number number = schema_number_of(text);
+    struct number number = number_of(text);
     *value = 0;
     if (number.negative || number.point > DIVISOR_DIGITS || !schema_number_integral(text))
         return false;
@@ -103,7 +112,7 @@ bool schema_number_count(struct slice text, uint64_t *value)
 
 bool schema_number_divides(struct slice text)
 {
-    const struct schema_number number = schema_number_of(text);
+    const struct number number = number_of(text);
     return !number.negative && number.count > 0 && number.count <= DIVISOR_DIGITS;
 }
 
@@ -117,7 +126,7 @@ static uint64_t times(uint64_t a, uint64_t b, uint64_t modulus)
  * left over, which Da has not. */
 bool schema_number_multiple(struct slice text, struct slice divisor)
 {
-    struct schema_number a = schema_number_of(text), b = schema_number_of(divisor);
+    struct number a = number_of(text), b = number_of(divisor);
     if (a.count == 0)
         return true;
     const int64_t x = a.point - (int64_t)a.count, y = b.point - (int64_t)b.count;
@@ -140,7 +149,7 @@ bool schema_number_multiple(struct slice text, struct slice divisor)
 
 uint64_t schema_number_hash(struct slice text, uint64_t seed)
 {
-    struct schema_number number = schema_number_of(text);
+    struct number number = number_of(text);
     uint64_t hash = hash_bytes(slice_of((const char *)&number.point, sizeof(number.point)),
                                seed + number.negative);
     char part[64];

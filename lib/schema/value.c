@@ -30,13 +30,13 @@ uint64_t schema_text_points(struct json_ref string)
     return points;
 }
 
-bool schema_strings_equal(struct json_ref a, struct json_ref b)
+static bool strings_equal(struct json_ref a, struct json_ref b)
 {
     struct slice text = json_text(b);
     if (!json_node(b)->escaped)
         return json_string_eq(a, slice_of(text.ptr + 1, text.len - 2));
     if (!json_node(a)->escaped)
-        return schema_strings_equal(b, a);
+        return strings_equal(b, a);
     struct json_bytes x = json_bytes_of(json_text(a)), y = json_bytes_of(text);
     for (;;) {
         const int byte = json_bytes_next(&x);
@@ -54,7 +54,7 @@ static struct json_ref find_member(struct json_ref object, struct json_ref key,
 {
     struct json_iter it = json_iter(object);
     while (json_next(&it) && schema_spend(meter, 1))
-        if (schema_strings_equal(it.key, key))
+        if (strings_equal(it.key, key))
             return it.value;
     return JSON_NONE;
 }
@@ -64,7 +64,7 @@ static bool objects_equal(struct json_ref a, struct json_ref b, struct schema_me
     struct json_iter x = json_iter(a), y = json_iter(b);
     while (json_next(&x)) {
         /* Usually they stand in the same order. */
-        const bool same = json_next(&y) && schema_strings_equal(x.key, y.key);
+        const bool same = json_next(&y) && strings_equal(x.key, y.key);
         struct json_ref other = same ? y.value : find_member(b, x.key, meter);
         if (!json_present(other) || !schema_values_equal(x.value, other, meter))
             return false;
@@ -94,7 +94,7 @@ bool schema_values_equal(struct json_ref a, struct json_ref b, struct schema_met
     case JSON_NUMBER:
         return schema_number_compare(json_text(a), json_text(b)) == 0;
     case JSON_STRING:
-        return schema_spend(meter, json_text(b).len / BYTES_PER_COST) && schema_strings_equal(a, b);
+        return schema_spend(meter, json_text(b).len / BYTES_PER_COST) && strings_equal(a, b);
     case JSON_ARRAY:
         return json_count(a) == json_count(b) && arrays_equal(a, b, meter);
     case JSON_OBJECT:

@@ -33,7 +33,6 @@ void schema_text_open(struct schema_text *text, struct json_ref string);
 void schema_text_close(struct schema_text *text);
 
 uint64_t schema_text_points(struct json_ref string);
-bool schema_strings_equal(struct json_ref a, struct json_ref b);
 
 /* False also when the meter is over. */
 bool schema_values_equal(struct json_ref a, struct json_ref b, struct schema_meter *meter);

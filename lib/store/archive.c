@@ -18,7 +18,7 @@ enum {
 /* … and of those that move cursors. */
 enum { CURSOR_PARTITION, CURSOR_EPOCH, CURSOR_FENCE, CURSOR_OLD, CURSOR_SEQ, CURSOR_SHA };
 
-/* A new array column must find its place in archive_each too. */
+/* Tables that rows are copied to: the field of struct archive, the count of its rows, the statement. */
 #define COPIES(X)                                                                                  \
     X(new_runs, new_run_count,                                                                     \
       "copy run_row (run_id, partition, workflow, version, digest, input, labels, submitted_at, "  \
@@ -410,20 +410,20 @@ static int copy_rows(struct store *store, const char *sql, struct buf *rows, uin
     "   $7::integer[], $8::json[], $9::bytea[])"                                                   \
     "   as p (run_id, status, events, started, ended, output, collect, error, kept)"
 
+#define STARTED_AT MICROS_TO_TIME("nullif(p.started, 0)")
+#define ENDED_AT MICROS_TO_TIME("nullif(p.ended, 0)")
+
 /* A final status stays as it is: the number of rows tells. */
 #define UPDATE_RUNS(output, digest, from)                                                          \
     "update run_row r set"                                                                         \
     " status = p.status,"                                                                          \
     " events = p.events,"                                                                          \
-    " started_at = coalesce(r.started_at, " MICROS_TO_TIME(                                        \
-        "nullif(p.started, 0)") "),"                                                               \
-                                " ended_at = " MICROS_TO_TIME(                                     \
-                                    "nullif(p.ended, 0)") ","                                      \
-                                                          " error = p.error,"                      \
-                                                          " output = " output ","                  \
-                                                          " output_digest = " digest " from " from \
-                                                          " where r.run_id = p.run_id and "        \
-                                                          "r.status in ('queued', 'running')"
+    " started_at = coalesce(r.started_at, " STARTED_AT "),"                                        \
+    " ended_at = " ENDED_AT ","                                                                    \
+    " error = p.error,"                                                                            \
+    " output = " output ","                                                                        \
+    " output_digest = " digest " from " from                                                       \
+    " where r.run_id = p.run_id and r.status in ('queued', 'running')"
 
 /* To plan the collecting takes longer than to update a few runs. */
 static const char update_sql[] = UPDATE_RUNS("p.output", "p.kept", RUN_ARRAYS);

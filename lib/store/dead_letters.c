@@ -2,9 +2,11 @@
 #include "store/connection.h"
 #include "store/run_id.h"
 
+#define AT TIME_TO_MICROS("at")
+#define SETTLED_AT TIME_TO_MICROS("settled_at")
 #define COLUMNS                                                                                    \
-    "id::text, kind, run_id, workflow, node_id, scope, code, reason, coalesce(version, "           \
-    "0), " TIME_TO_MICROS("at") ", " TIME_TO_MICROS("settled_at") ", state, retried_as::text"
+    "id::text, kind, run_id, workflow, node_id, scope, code, reason, coalesce(version, 0), " AT    \
+    ", " SETTLED_AT ", state, retried_as::text"
 
 static bool read_letter(const PGresult *result, int row, struct arena *arena,
                         struct store_dead_letter *letter)

@@ -2,6 +2,24 @@
 #include "store/connection.h"
 #include "store/run_id.h"
 
+#define AT TIME_TO_MICROS("l.at")
+/* Without an execution it is the graph's; Postgres takes no text out of one with a NUL in it. */
+#define NODE_ID                                                                                    \
+    "coalesce(e.node_id,"                                                                          \
+    " (select case when position('\\u0000' in g.canonical) = 0"                                    \
+    "   then g.canonical::json -> 'nodes' -> l.node_index ->> 'id' end"                            \
+    " from run r join graph g using (digest)"                                                      \
+    " where r.run_id = l.run_id and l.node_index is not null))"
+
+static const char list_sql[] =
+    "select l.event, l.kind, " AT ", coalesce(l.token, 0), l.delta, l.status, " NODE_ID ","
+    " coalesce(l.scope, ''), coalesce(l.attempt, 0), e.status, l.detail"
+    " from event_log l left join lateral (select node_id, status from node_executions n"
+    "   where n.run_id = l.run_id and n.node_index = l.node_index and n.scope = l.scope"
+    "   order by n.attempt = l.attempt desc limit 1) e on true"
+    " where l.run_id = $1::uuid and l.event > $2::bigint"
+    " order by l.event limit $3::bigint";
+
 int store_event_list(struct store *store, struct slice run_id, uint64_t after, uint32_t limit,
                      struct arena *arena, struct store_event **items, uint32_t *count,
                      struct err *err)
@@ -13,24 +31,7 @@ int store_event_list(struct store *store, struct slice run_id, uint64_t after, u
     params_text(&params, run_id);
     params_int(&params, (int64_t)after);
     params_int(&params, limit);
-    PGresult *result = store_query(
-        store,
-        "select l.event, l.kind, " TIME_TO_MICROS(
-            "l.at") ", coalesce(l.token, 0), l.delta,"
-                    " l.status, coalesce(e.node_id, (select case when "
-                    "position('\\u0000' in g.canonical) = 0 then g.canonical::json -> "
-                    "'nodes' -> l.node_index ->> 'id' end from run r join graph g using "
-                    "(digest) where r.run_id = l.run_id and l.node_index is not null"
-                    ")), coalesce(l.scope, ''), coalesce(l.attempt, "
-                    "0), e.status, l.detail"
-                    " from event_log l left join lateral (select node_id, status from "
-                    "node_executions n"
-                    "   where n.run_id = l.run_id and n.node_index = l.node_index and "
-                    "n.scope = l.scope"
-                    "   order by n.attempt = l.attempt desc limit 1) e on true"
-                    " where l.run_id = $1::uuid and l.event > $2::bigint order by "
-                    "l.event limit $3::bigint",
-        &params, err);
+    PGresult *result = store_query(store, list_sql, &params, err);
     if (!result)
         return err_prefix(err, "reading the events of run %.*s", SLICE_ARG(run_id));
     *count = (uint32_t)PQntuples(result);

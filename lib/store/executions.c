@@ -34,6 +34,20 @@ static bool read_execution(const PGresult *result, int row, struct arena *arena,
     return !failed;
 }
 
+#define STARTED_AT TIME_TO_MICROS("first.started_at")
+#define ENDED_AT TIME_TO_MICROS("last.ended_at")
+
+static const char executions_sql[] =
+    "select last.node_id, last.scope, last.node_type, last.node_index, last.status,"
+    " last.attempt, " STARTED_AT ", " ENDED_AT ", last.output::text, last.error::text,"
+    " last.worker, last.token"
+    " from (select distinct on (node_index, scope) * from node_executions"
+    "   where run_id = $1::uuid order by node_index, scope, attempt desc) last"
+    " join (select node_index, scope, min(at) as at, min(started_at) as started_at"
+    "   from node_executions where run_id = $1::uuid group by node_index, scope) first"
+    "   using (node_index, scope)"
+    " order by first.at, last.node_index, last.scope";
+
 int store_execution_list(struct store *store, struct slice run_id, struct arena *arena,
                          struct store_execution **items, uint32_t *count, struct err *err)
 {
@@ -42,21 +56,7 @@ int store_execution_list(struct store *store, struct slice run_id, struct arena 
     params_text(&params, run_id);
     if (id_check(run_id, "run", err) != 0)
         return -1;
-    PGresult *result = store_query(
-        store,
-        "select last.node_id, last.scope, last.node_type, last.node_index, last.status,"
-        " last.attempt, " TIME_TO_MICROS("first.started_at") ", " TIME_TO_MICROS(
-            "last.ended_at") ", last.output::text, last.error::text, last.worker, last.token"
-                             " from (select distinct on (node_index, scope) * from node_executions"
-                             "   where run_id = $1::uuid order by node_index, scope, attempt desc) "
-                             "last"
-                             " join (select node_index, scope, min(at) as at, min(started_at) as "
-                             "started_at"
-                             "   from node_executions where run_id = $1::uuid group by node_index, "
-                             "scope) first"
-                             "   using (node_index, scope)"
-                             " order by first.at, last.node_index, last.scope",
-        &params, err);
+    PGresult *result = store_query(store, executions_sql, &params, err);
     if (!result)
         return err_prefix(err, "reading what happened in run %.*s", SLICE_ARG(run_id));
     *count = (uint32_t)PQntuples(result);
@@ -68,6 +68,13 @@ int store_execution_list(struct store *store, struct slice run_id, struct arena 
     return good ? 0 : err_set(err, ERR_LIMIT, "no memory for %u executions", *count);
 }
 
+#define DECIDED_AT TIME_TO_MICROS("at")
+
+static const char decisions_sql[] =
+    "select node_id, scope, reason, taken::text, dead::text, " DECIDED_AT
+    " from run_decision where run_id = $1::uuid"
+    " order by at, node_index, scope, attempt";
+
 int store_decision_list(struct store *store, struct slice run_id, struct arena *arena,
                         struct store_decision **items, uint32_t *count, struct err *err)
 {
@@ -76,12 +83,7 @@ int store_decision_list(struct store *store, struct slice run_id, struct arena *
     params_text(&params, run_id);
     if (id_check(run_id, "run", err) != 0)
         return -1;
-    PGresult *result =
-        store_query(store,
-                    "select node_id, scope, reason, taken::text, dead::text, " TIME_TO_MICROS(
-                        "at") " from run_decision where run_id = $1::uuid"
-                              " order by at, node_index, scope, attempt",
-                    &params, err);
+    PGresult *result = store_query(store, decisions_sql, &params, err);
     if (!result)
         return err_prefix(err, "reading the decisions of run %.*s", SLICE_ARG(run_id));
     *count = (uint32_t)PQntuples(result);

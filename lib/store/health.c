@@ -1,27 +1,28 @@
 /* health: what an operator wants to know first. */
 #include "store/connection.h"
 
+#define OLDEST_QUEUED TIME_TO_MICROS("min(submitted_at)")
+
+static const char health_sql[] =
+    "select (select count(*) from partition_state),"
+    " (select count(*) from partition_state"
+    "   where owner is not null and lease_until > clock_timestamp()),"
+    " (select count(*) from (select owner from partition_state"
+    "   where owner is not null and lease_until > clock_timestamp()"
+    "   union select name from supervisor where lease_until > clock_timestamp()) s),"
+    " (select count(distinct name) from worker_registry"
+    "   where kind = 'fleet' and lease_until > seen_at"
+    "   and seen_at > clock_timestamp() - interval '10 s'),"
+    " (select " OLDEST_QUEUED " from run where status = 'queued'),"
+    " (select count(*) from run where status = 'queued'),"
+    " (select count(*) from run where status = 'running'),"
+    " (select coalesce((extract(epoch from"
+    "     max(clock_timestamp() - archived_at)) * 1000000)::bigint, 0)"
+    "   from partition_state where lease_until > clock_timestamp())";
+
 int store_health_get(struct store *store, struct store_health *health, struct err *err)
 {
-    PGresult *result = store_query(
-        store,
-        "select (select count(*) from partition_state),"
-        " (select count(*) from partition_state"
-        "   where owner is not null and lease_until > clock_timestamp()),"
-        " (select count(*) from (select owner from partition_state"
-        "   where owner is not null and lease_until > clock_timestamp()"
-        "   union select name from supervisor where lease_until > clock_timestamp()) s),"
-        " (select count(distinct name) from worker_registry"
-        "   where kind = 'fleet' and lease_until > seen_at and seen_at > clock_timestamp() - "
-        "interval '10 s'),"
-        " (select " TIME_TO_MICROS(
-            "min(submitted_at)") " from run where status = 'queued'),"
-                                 " (select count(*) from run where status = 'queued'),"
-                                 " (select count(*) from run where status = 'running'),"
-                                 " (select coalesce((extract(epoch from"
-                                 "     max(clock_timestamp() - archived_at)) * 1000000)::bigint, 0)"
-                                 "   from partition_state where lease_until > clock_timestamp())",
-        NULL, err);
+    PGresult *result = store_query(store, health_sql, NULL, err);
     if (!result)
         return err_prefix(err, "reading the state of the system");
     *health = (struct store_health){
@@ -38,14 +39,17 @@ int store_health_get(struct store *store, struct store_health *health, struct er
     return 0;
 }
 
+#define SEEN_AT TIME_TO_MICROS("seen_at")
+#define LEASE_UNTIL TIME_TO_MICROS("lease_until")
+
+static const char workers_sql[] =
+    "select name, queues, status = 'alive', held, " LEASE_UNTIL ", " SEEN_AT ", kind = 'remote'"
+    " from v_workers";
+
 int store_worker_list(struct store *store, struct arena *arena, struct store_worker **items,
                       uint32_t *count, struct err *err)
 {
-    PGresult *result = store_query(
-        store,
-        "select name, queues, status = 'alive', held, " TIME_TO_MICROS(
-            "lease_until") ", " TIME_TO_MICROS("seen_at") ", kind = 'remote' from v_workers",
-        NULL, err);
+    PGresult *result = store_query(store, workers_sql, NULL, err);
     if (!result)
         return err_prefix(err, "listing workers");
     *count = (uint32_t)PQntuples(result);
@@ -65,14 +69,16 @@ int store_worker_list(struct store *store, struct arena *arena, struct store_wor
     return failed ? err_set(err, ERR_LIMIT, "no memory for %u workers", *count) : 0;
 }
 
+#define OLDEST_AT TIME_TO_MICROS("oldest_at")
+
+static const char queues_sql[] =
+    "select queue, ready, held, workers, " OLDEST_AT ", " SEEN_AT ", kind = 'task'"
+    " from v_queues";
+
 int store_queue_list(struct store *store, struct arena *arena, struct store_queue **items,
                      uint32_t *count, struct err *err)
 {
-    PGresult *result =
-        store_query(store,
-                    "select queue, ready, held, workers, " TIME_TO_MICROS(
-                        "oldest_at") ", " TIME_TO_MICROS("seen_at") ", kind = 'task' from v_queues",
-                    NULL, err);
+    PGresult *result = store_query(store, queues_sql, NULL, err);
     if (!result)
         return err_prefix(err, "listing queues");
     *count = (uint32_t)PQntuples(result);

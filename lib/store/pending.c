@@ -73,6 +73,16 @@ int archive_known_runs(struct store *store, const struct slice *runs, uint32_t r
     return 0;
 }
 
+#define SUBMITTED_AT TIME_TO_MICROS("r.submitted_at")
+
+static const char to_start_sql[] =
+    "select r.run_id::text, r.partition, r.workflow, r.version, r.digest,"
+    " r.input::text, r.labels::text, " SUBMITTED_AT ","
+    " coalesce((extract(epoch from r.deadline_at) * 1000)::bigint, 0)"
+    " from run r join partition_state p on p.partition = r.partition"
+    " where p.owner = $1 and r.events = 0 and r.status = 'queued'"
+    " order by r.submitted_at limit $2::integer";
+
 int archive_runs_to_start(struct store *store, struct slice owner, uint32_t most,
                           struct arena *arena, struct store_run **items, uint32_t *count,
                           struct err *err)
@@ -81,15 +91,7 @@ int archive_runs_to_start(struct store *store, struct slice owner, uint32_t most
     params_init(&params);
     params_text(&params, owner);
     params_int(&params, most);
-    PGresult *result = store_query(
-        store,
-        "select r.run_id::text, r.partition, r.workflow, r.version, r.digest,"
-        " r.input::text, r.labels::text, " TIME_TO_MICROS(
-            "r.submitted_at") ", coalesce((extract(epoch from r.deadline_at) * 1000)::bigint, 0)"
-                              " from run r join partition_state p on p.partition = r.partition"
-                              " where p.owner = $1 and r.events = 0 and r.status = 'queued'"
-                              " order by r.submitted_at limit $2::integer",
-        &params, err);
+    PGresult *result = store_query(store, to_start_sql, &params, err);
     if (!result)
         return -1;
     bool failed = false;
@@ -160,6 +162,27 @@ int archive_open_commands(struct store *store, struct slice owner, uint32_t most
     return 0;
 }
 
+#define NOW MICROS_TO_TIME("$4")
+
+static const char cancel_absent_sql[] =
+    "with ended as ("
+    "  update run_row as run set status = 'cancelled', error = $3::json,"
+    "  ended_at = greatest(" NOW ", started_at),"
+    "  events = " EVENTS " + (events > 0)::integer"
+    "  where run_id = $1::uuid and status in ('queued', 'running')"
+    "  returning run_id, partition, events, ended_at),"
+    " event as ("
+    "  insert into event_log (run_id, event, partition, epoch, seq, ordinal, kind, at, delta,"
+    "    status, detail)"
+    "  select e.run_id, e.events, e.partition, p.epoch, p.seq, 0, 'command', e.ended_at,"
+    "    -(select sum(delta) from event_log l where l.run_id = e.run_id), 'cancelled', 'cancel'"
+    "  from ended e join partition_state p using (partition) where e.events > 0),"
+    " told as (select pg_notify('troupe_progress', '') from ended)"
+    " update command set settled_at = clock_timestamp(),"
+    "   outcome = case when exists (select 1 from ended) then 'applied' else 'ended' end"
+    " from (select count(*) from told) t"
+    " where command_id = $2::uuid and outcome is null";
+
 /* What Redis did of it is lost, and with it the other events: one takes back their sum. */
 int archive_cancel_absent(struct store *store, const struct archive_command *command,
                           struct slice error, int64_t now_us, struct err *err)
@@ -170,31 +193,7 @@ int archive_cancel_absent(struct store *store, const struct archive_command *com
     params_text(&params, command->id);
     params_text(&params, error);
     params_int(&params, now_us);
-    return store_exec(
-        store,
-        "with ended as ("
-        "  update run_row as run set status = 'cancelled', error = $3::json,"
-        "  ended_at = greatest(" MICROS_TO_TIME(
-            "$4") ", started_at),"
-                  "  events = " EVENTS " + (events > 0)::integer"
-                  "  where run_id = $1::uuid and status in ('queued', 'running')"
-                  "  returning run_id, partition, events, ended_at),"
-                  " event as ("
-                  "  insert into event_log (run_id, event, partition, epoch, seq, ordinal, kind, "
-                  "at, delta,"
-                  "    status, detail)"
-                  "  select e.run_id, e.events, e.partition, p.epoch, p.seq, 0, 'command', "
-                  "e.ended_at,"
-                  "    -(select sum(delta) from event_log l where l.run_id = e.run_id), "
-                  "'cancelled', 'cancel'"
-                  "  from ended e join partition_state p using (partition) where e.events > 0),"
-                  " told as (select pg_notify('troupe_progress', '') from ended)"
-                  " update command set settled_at = clock_timestamp(),"
-                  "   outcome = case when exists (select 1 from ended) then 'applied' else 'ended' "
-                  "end"
-                  " from (select count(*) from told) t"
-                  " where command_id = $2::uuid and outcome is null",
-        &params, NULL, err);
+    return store_exec(store, cancel_absent_sql, &params, NULL, err);
 }
 
 int archive_command_ended(struct store *store, struct slice command_id, struct err *err)

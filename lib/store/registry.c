@@ -33,6 +33,33 @@ static void columns_free(struct buf *columns, int count)
 
 /* --- workers, queues --- */
 
+#define LEASE_UNTIL MICROS_TO_TIME("lease")
+#define WORKERS_SEEN_AT MICROS_TO_TIME("$8")
+
+static const char workers_sql[] =
+    "with gone as (delete from worker_registry w using partition_state p"
+    "  where p.partition = w.partition and p.owner = $9 and not exists ("
+    "    select 1 from unnest($1::integer[], $2::text[], $7::text[])"
+    "      as n (partition, name, kind)"
+    "    where n.partition = w.partition and n.name = w.name and n.kind = w.kind)),"
+    " n as (select partition, name, session, " LEASE_UNTIL " as lease_until,"
+    "   queues, held, " WORKERS_SEEN_AT " as seen_at, kind"
+    "   from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::text[],"
+    "     $6::bigint[], $7::text[])"
+    "     as n (partition, name, session, lease, queues, held, kind)"
+    "   join partition_state p using (partition) where p.owner = $9),"
+    " served as (insert into task_queue select queue, max(lease_until)"
+    "   from n, unnest(string_to_array(n.queues, ',')) as q (queue) where kind = 'remote'"
+    "   group by queue order by queue"
+    "   on conflict (queue) do update set served_at = excluded.served_at"
+    "   where task_queue.served_at < excluded.served_at)"
+    " insert into worker_registry"
+    "   (partition, name, session, lease_until, queues, held, seen_at, kind)"
+    " select * from n"
+    " on conflict (partition, name, kind) do update set session = excluded.session,"
+    "   lease_until = excluded.lease_until, queues = excluded.queues,"
+    "   held = excluded.held, seen_at = excluded.seen_at";
+
 static int write_workers(struct store *store, struct slice owner,
                          const struct archive_worker *workers, uint32_t count, int64_t seen_us,
                          struct err *err)
@@ -58,44 +85,23 @@ static int write_workers(struct store *store, struct slice owner,
     if (!good)
         err_set(err, ERR_LIMIT, "no memory for the registry of %u workers", count);
     else
-        result = store_exec(
-            store,
-            "with gone as (delete from worker_registry w using partition_state p"
-            "  where p.partition = w.partition and p.owner = $9 and not exists ("
-            "    select 1 from unnest($1::integer[], $2::text[], $7::text[])"
-            "      as n (partition, name, kind)"
-            "    where n.partition = w.partition and n.name = w.name and n.kind = w.kind)),"
-            " n as (select partition, name, session, " MICROS_TO_TIME(
-                "lease") " as lease_until,"
-                         "   queues, held, " MICROS_TO_TIME(
-                             "$8") " as seen_at, kind"
-                                   "   from unnest($1::integer[], $2::text[], $3::bigint[], "
-                                   "$4::bigint[], $5::text[],"
-                                   "     $6::bigint[], $7::text[])"
-                                   "     as n (partition, name, session, lease, queues, held, kind)"
-                                   "   join partition_state p using (partition) where p.owner = "
-                                   "$9),"
-                                   " served as (insert into task_queue select queue, "
-                                   "max(lease_until)"
-                                   "   from n, unnest(string_to_array(n.queues, ',')) as q (queue) "
-                                   "where kind = 'remote'"
-                                   "   group by queue order by queue"
-                                   "   on conflict (queue) do update set served_at = "
-                                   "excluded.served_at"
-                                   "   where task_queue.served_at < excluded.served_at)"
-                                   " insert into worker_registry"
-                                   "   (partition, name, session, lease_until, queues, held, "
-                                   "seen_at, kind)"
-                                   " select * from n"
-                                   " on conflict (partition, name, kind) do update set session = "
-                                   "excluded.session,"
-                                   "   lease_until = excluded.lease_until, queues = "
-                                   "excluded.queues,"
-                                   "   held = excluded.held, seen_at = excluded.seen_at",
-            &params, NULL, err);
+        result = store_exec(store, workers_sql, &params, NULL, err);
     columns_free(arrays, COLUMNS);
     return result;
 }
+
+#define OLDEST_AT MICROS_TO_TIME("nullif(n.oldest, 0)")
+#define QUEUES_SEEN_AT MICROS_TO_TIME("$6")
+
+static const char queues_sql[] =
+    "insert into queue_stats"
+    " select n.partition, n.queue, n.ready, n.held,"
+    "   " OLDEST_AT ", " QUEUES_SEEN_AT
+    " from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])"
+    "   as n (partition, queue, ready, held, oldest)"
+    " join partition_state p on p.partition = n.partition and p.owner = $7"
+    " on conflict (partition, queue) do update set ready = excluded.ready,"
+    "   held = excluded.held, oldest_at = excluded.oldest_at, seen_at = excluded.seen_at";
 
 static int write_queues(struct store *store, struct slice owner, const struct archive_queue *queues,
                         uint32_t count, int64_t seen_us, struct err *err)
@@ -119,19 +125,7 @@ static int write_queues(struct store *store, struct slice owner, const struct ar
     if (!good)
         err_set(err, ERR_LIMIT, "no memory for the registry of %u queues", count);
     else
-        result = store_exec(
-            store,
-            "insert into queue_stats"
-            " select n.partition, n.queue, n.ready, n.held,"
-            "   " MICROS_TO_TIME("nullif(n.oldest, 0)") ", " MICROS_TO_TIME(
-                "$6") " from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[], "
-                      "$5::bigint[])"
-                      "   as n (partition, queue, ready, held, oldest)"
-                      " join partition_state p on p.partition = n.partition and p.owner = $7"
-                      " on conflict (partition, queue) do update set ready = excluded.ready,"
-                      "   held = excluded.held, oldest_at = excluded.oldest_at, seen_at = "
-                      "excluded.seen_at",
-            &params, NULL, err);
+        result = store_exec(store, queues_sql, &params, NULL, err);
     columns_free(arrays, COLUMNS);
     return result;
 }

@@ -2,6 +2,13 @@
 #include "store/connection.h"
 #include "store/run_id.h"
 
+#define SINCE TIME_TO_MICROS("since")
+#define UNSERVED_SINCE TIME_TO_MICROS("unserved_since")
+
+static const char list_sql[] =
+    "select node_index, scope, attempt, queue, worker, " SINCE ", workers, " UNSERVED_SINCE
+    " from pending_tasks where run_id = $1::uuid";
+
 int store_task_list(struct store *store, struct slice run_id, struct arena *arena,
                     struct store_task **items, uint32_t *count, struct err *err)
 {
@@ -10,12 +17,7 @@ int store_task_list(struct store *store, struct slice run_id, struct arena *aren
         return -1;
     params_init(&params);
     params_text(&params, run_id);
-    PGresult *result =
-        store_query(store,
-                    "select node_index, scope, attempt, queue, worker,"
-                    " " TIME_TO_MICROS("since") ", workers, " TIME_TO_MICROS(
-                        "unserved_since") " from pending_tasks where run_id = $1::uuid",
-                    &params, err);
+    PGresult *result = store_query(store, list_sql, &params, err);
     if (!result)
         return err_prefix(err, "reading the tasks of run %.*s", SLICE_ARG(run_id));
     *count = (uint32_t)PQntuples(result);

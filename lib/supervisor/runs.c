@@ -23,7 +23,7 @@ void runs_clear(struct runs *runs)
     strmap_init(&runs->map);
 }
 
-struct run *runs_get(const struct runs *runs, struct slice id)
+static struct run *get_run(const struct runs *runs, struct slice id)
 {
     return strmap_get(&runs->map, id);
 }
@@ -142,7 +142,7 @@ static int ask_record(struct supervisor *s, struct slice *ids, uint32_t count, s
     if (archive_known_runs(s->store, ids, count, &s->batch.arena, &known, &known_count, err) != 0)
         return -1;
     for (uint32_t i = 0; i < known_count; i++) {
-        struct run *run = runs_get(&s->runs, known[i].run);
+        struct run *run = get_run(&s->runs, known[i].run);
         if (!run)
             continue;
         run->recorded = true;
@@ -182,7 +182,7 @@ int runs_of_batch(struct supervisor *s, struct err *err)
         record->run = NULL;
         if (!id.ptr)
             continue;
-        record->run = runs_get(&s->runs, id);
+        record->run = get_run(&s->runs, id);
         if (!record->run) {
             if (!good_id(id))
                 return err_set(err, ERR_INTERNAL, "a ledger record names a run '%.*s'",

@@ -202,7 +202,6 @@ MUSTCHECK int entry_of_reply(const redisReply *reply, uint16_t slot, int64_t *ep
 /* --- runs.c --- */
 void runs_init(struct runs *runs);
 void runs_clear(struct runs *runs);
-struct run *runs_get(const struct runs *runs, struct slice id);
 void runs_remove(struct runs *runs, struct run *run);
 /* Gives a run its graph. Without one its records say nothing: it becomes a stray. */
 MUSTCHECK int run_find_graph(struct supervisor *s, struct run *run, struct slice digest,

@@ -11,7 +11,8 @@ enum {
         5000, /* at a lapsed consumer that had nothing: a late read may give it something */
 };
 
-int beat_interval_ms(const struct worker *worker)
+/* Between two beats of a channel. */
+static int interval_ms(const struct worker *worker)
 {
     const int64_t interval = worker->lease_ms / BEATS_PER_LEASE;
     return interval < BEAT_MOST_MS ? (int)interval : BEAT_MOST_MS;
@@ -106,7 +107,7 @@ static void resolve_doubt(struct channel *channel, int64_t now_us)
 void beat_tick(struct worker *worker)
 {
     const int64_t now_us = worker_mono_us(worker);
-    const int64_t interval_us = (int64_t)beat_interval_ms(worker) * 1000;
+    const int64_t interval_us = (int64_t)interval_ms(worker) * 1000;
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         struct channel *channel = &worker->channels[i];
         resolve_doubt(channel, now_us);

@@ -15,8 +15,6 @@ struct channel;
 
 /* Sends the beats that are due; a lease that lapsed unnoticed (a paused process) means hello. */
 void beat_tick(struct worker *worker);
-/* Milliseconds between two beats of a channel. */
-int beat_interval_ms(const struct worker *worker);
 /* Somebody lapsed, and held what may be taken over. */
 bool beat_sees_lapsed(const struct worker *worker);
 bool beat_has_call(const struct channel *channel);

@@ -53,7 +53,7 @@ uint32_t worker_room(const struct worker *worker)
     return room < jobs ? room : jobs;
 }
 
-bool worker_is_busy(const struct worker *worker)
+static bool is_busy(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->channel_count; i++) {
         if (channel_is_busy(&worker->channels[i]))
@@ -278,7 +278,7 @@ static void finish(struct worker *worker)
 static void wait_for_work(struct worker *worker)
 {
     static const struct timeval soon = {0, WORKER_POLL_MS * 1000};
-    const bool busy = worker_is_busy(worker);
+    const bool busy = is_busy(worker);
     if (!busy) {
         worker->rested = true;
         bell_hear_all(worker->bell);
@@ -341,7 +341,7 @@ void worker_look(struct worker *worker)
  * there already is answered at once: who has been busy for all of the time listens instead. */
 void worker_poll(struct worker *worker)
 {
-    const bool busy = worker_is_busy(worker);
+    const bool busy = is_busy(worker);
     if (worker->draining || !(busy || bell_is_deaf(worker->bell)))
         return;
     if (busy || !bell_hears_queues(worker->bell))

@@ -117,7 +117,6 @@ void worker_wake(struct worker *worker);
 void worker_turn(struct worker *worker);
 /* A call that counted as under way is over. */
 void worker_call_done(struct worker *worker);
-bool worker_is_busy(const struct worker *worker);
 /* How many tokens it may still claim. */
 uint32_t worker_room(const struct worker *worker);
 /* Looks into one idle partition, and into the inbox. */

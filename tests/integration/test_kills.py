@@ -36,7 +36,7 @@ class Fleet:
         self.workers = [self.worker() for _ in range(workers)]
 
     def supervisor(self):
-        return self.stack.start_supervisor(TROUPE_LEASE=LEASE)
+        return self.stack.start_supervisor(TROUPE_OWNERSHIP_LEASE=LEASE)
 
     def worker(self):
         return self.stack.start_worker(TROUPE_LEASE=LEASE)
@@ -122,7 +122,7 @@ def test_a_supervisor_sleeps_while_another_has_its_partitions(stack):
     """It gets the same partitions back, as many as before: what it knew of their runs is old."""
     runs = 12
     stack.migrate()
-    sleeper = stack.start_supervisor(TROUPE_LEASE=LEASE)
+    sleeper = stack.start_supervisor(TROUPE_OWNERSHIP_LEASE=LEASE)
     stack.deploy(TWO_WAITS)
     stack.start_worker(TROUPE_LEASE=LEASE)
     client = stack.redis_client()
@@ -138,7 +138,7 @@ def test_a_supervisor_sleeps_while_another_has_its_partitions(stack):
 
     stack.wait_until(lambda: waiting() == runs, what="runs at their first wait")
     sleeper.pause()
-    other = stack.start_supervisor(TROUPE_LEASE=LEASE)
+    other = stack.start_supervisor(TROUPE_OWNERSHIP_LEASE=LEASE)
     stack.wait_until(lambda: waiting() == 2 * runs, what="runs at their second wait")
     other.kill()
     stack.wait_until(ownerless, what="a lease that has lapsed")

@@ -104,7 +104,7 @@ class Crowd:
 def test_what_kills_its_workers_is_given_up(stack):
     """The killer is the test: whoever is seen to hold the token dies while its program runs."""
     stack.migrate()
-    stack.start_supervisor(TROUPE_LEASE=LEASE)
+    stack.start_supervisor(TROUPE_OWNERSHIP_LEASE=LEASE)
     workers = {}
 
     def worker():

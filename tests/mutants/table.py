@@ -29,7 +29,7 @@ TESTS = {
     "stretch": Test("test_scripts_stretch.py", programs=False),
     "stretches": Test("test_stretch", unit=True),
     "starts": Test("test_scripts_start.py", programs=False),
-    "lost_tasks": Test("test_probe.py -k lost_with"),
+    "lost_tasks": Test("test_probe_tasks.py -k lost_with"),
     "same_name": Test("test_lost_messages.py -k 'process_before or not_known'"),
     "bell": Test("test_worker_bell.py"),
     "first_producer": Test("test_faults.py -k 'producer_that or somebody_removes'"),

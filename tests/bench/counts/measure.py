@@ -144,7 +144,8 @@ class Bench:
             command = [callgrind(), "--tool=callgrind", "--callgrind-out-file=" + path, *command]
         process = Process("%s-%d" % (name, self.loads), command,
                           os.path.join(self.stack.dir, "%s-%d.log" % (name, self.loads)),
-                          env=self.stack.env(TROUPE_LEASE="300s"), cwd=self.stack.dir)
+                          env=self.stack.env(TROUPE_LEASE="300s", TROUPE_OWNERSHIP_LEASE="300s"),
+                          cwd=self.stack.dir)
         self.stack.processes.append(process)
         return process, path
 

@@ -6,6 +6,8 @@ from measure import Bench
 # How many of a shape's runs (shapes.py) the larger load has: of what runs as it is, of our programs and of
 # Redis under callgrind.
 PLAIN, PROFILED, REDIS = 1, 0.5, 0.2
+# Runs that reach every partition several times: each has seen all that a shape needs before it is measured.
+WARM = 64
 
 
 def _one(shapes, part, profiled, keep):
@@ -14,9 +16,10 @@ def _one(shapes, part, profiled, keep):
     with tempfile.TemporaryDirectory(prefix="troupe-counts-") as directory:
         bench = Bench(shapes, profiled, directory)
         try:
-            bench.load(shapes[0], 64)  # what happens once to these servers happens here
             for shape in shapes:
                 many = int(shape.runs * part)
+                # What happens once happens here: to the servers, and to the partitions of a shape.
+                bench.load(shape, WARM)
                 counts = bench.per_token(shape, many // 4, many)
                 found[shape.name] = {name: n for name, n in counts.items() if keep(name)}
         finally:
