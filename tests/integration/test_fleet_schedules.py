@@ -16,7 +16,7 @@ import pytest
 from fleet_schedules import Play, flows_without_jq
 
 EPISODES = 50  # of a world
-SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "1000"))
 FIRST = int(os.environ.get("SCHEDULES_SEED", "1"))
 FLOWS_FROM = int(os.environ.get("SCHEDULES_FLOWS", FIRST))
 FLOWS = 32  # of each process
