@@ -17,7 +17,7 @@ if hold then
 end
 --@include chunks.lua
 --@include queues.lua
---@include scopes.lua
+--@include scopes_made.lua
 --@include claim.lua
 local workers_key, serves_key = prefix .. 'workers', prefix .. 'serves'
 local consumer, lease, from, limit = ARGV[2], count_arg(3, 'lease'), ARGV[4], count_arg(5, 'limit')

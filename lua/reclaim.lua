@@ -16,7 +16,7 @@ end
 --@include session.lua
 --@include chunks.lua
 --@include queues.lua
---@include scopes.lua
+--@include scopes_made.lua
 --@include claim.lua
 -- How many entries of a queue one call looks at: those whose token is gone give no claim.
 local LOOK = 200

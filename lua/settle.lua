@@ -28,14 +28,14 @@ local function settle()
     --@include numbers.lua
     --@include queues.lua
     --@include ledger.lua
-    --@include scopes.lua
+    --@include scopes_made.lua
     --@include claim.lua
     --@include overlay.lua
     --@include handover.lua
-    --@include joins.lua
     --@include operations.lua
     --@include beside.lua
     --@include settlement.lua
+    --@include held.lua
 
     -- Arguments
     read_budget(4)

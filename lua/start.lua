@@ -3,7 +3,7 @@
 --
 -- KEYS  1 meta key of the partition
 -- ARGV  epoch, budget (operations; or `budget,limit`: what is larger stands beside the run), nqueues, queue…,
---       nruns, then per run: run, incarnation, digest, fin (wanted
+--       nruns (4,000 at most), then per run: run, incarnation, digest, fin (wanted
 --       of the hidden last token, or empty), rn (JSON), input (JSON), not_after (unix ms of Redis), deadline
 --       (unix ms; 0: none), caller's part of the record, inbox entry id or empty, n, then n × (node, queue,
 --       wanted), nexecuted, and of that many entry tokens what came of them, as `settle` gets it (queues by
@@ -25,7 +25,7 @@ local function start()
     --@include numbers.lua
     --@include queues.lua
     --@include ledger.lua
-    --@include scopes.lua
+    --@include scopes_made.lua
     --@include overlay.lua
     -- Nothing is handed on here, so no entry stands for another token.
     local function hand_on()
@@ -34,7 +34,6 @@ local function start()
     local function stands_for()
         return nil
     end
-    --@include joins.lua
     --@include operations.lua
     --@include beside.lua
     --@include settlement.lua
@@ -44,11 +43,12 @@ local function start()
     end})
 
     -- What is there of a run, or nil when it begins. Asked once: the second of two in one call finds the first.
-    local function look_up(id, not_after)
+    -- any_exists: whether any run of the call has a hash.
+    local function look_up(id, not_after, any_exists)
         if runs[id] then
             return 'exists'
         end
-        if call('HGET', prefix .. 'run:' .. id, 'h') then
+        if any_exists and call('HGET', prefix .. 'run:' .. id, 'h') then
             return 'exists'
         end
         if call('ZSCORE', prefix .. 'ended', id) then
@@ -56,6 +56,8 @@ local function start()
         end
         return now_ms > not_after and 'late' or nil
     end
+
+    local sound = {} -- entry node -> queue: many runs of a call are of the same workflow
 
     -- The index behind a run's arguments at `at`; the one behind its entries; an error when they make no sense.
     local function measure(at)
@@ -67,15 +69,21 @@ local function start()
             next_at = next_at + TOKEN_ARGS + 3 * (counts[1] + counts[2])
         end
         local run, incarnation, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-        if count < 1 or executed > count or next_at > #ARGV + 1 or not match(run, '^[%x-]+$')
-            or not match(incarnation, '^[1-9]%d*$') or digest == '' then
+        -- A set costs by the letter, so what is usual is tried first.
+        if count < 1 or executed > count or next_at > #ARGV + 1
+            or not (match(run, '^%x+%-%x+%-%x+%-%x+%-%x+$') or match(run, '^[%x-]+$'))
+            or not (incarnation == '1' or match(incarnation, '^[1-9]%d*$')) or digest == '' then
             malformed('start')
         end
         count_arg(at + 6, 'not_after')
         count_arg(at + 7, 'deadline')
         for i = at + RUN_ARGS, behind - ENTRY_ARGS, ENTRY_ARGS do
-            if not match(ARGV[i], '^%d+|?[^|,;\t\n]*$') or not match(ARGV[i + 1], '^[^%s,|]+$') then
-                malformed('entry node')
+            local node, queue = ARGV[i], ARGV[i + 1]
+            if sound[node] ~= queue then
+                if not match(node, '^%d+|?[^|,;\t\n]*$') or not match(queue, '^[^%s,|]+$') then
+                    malformed('entry node')
+                end
+                sound[node] = queue
             end
         end
         return next_at, behind
@@ -104,7 +112,7 @@ local function start()
             local name = 't' .. number
             writes[name] = node .. '|' .. scope .. '|1|0|0|q'
             if scope ~= '' then
-                each_overlapping(scope, function(iteration)
+                scopes.each_overlapping(scope, function(iteration)
                     writes['i' .. iteration] = '1' -- one loop per head: nobody else begins in it
                 end)
             end
@@ -137,9 +145,9 @@ local function start()
         return settled
     end
 
-    local function begin(at, behind)
+    local function begin(at, behind, any_exists)
         local id, count, inbox = ARGV[at], number_of[ARGV[at + RUN_ARGS - 1]], ARGV[at + 9]
-        local found = look_up(id, number_of[ARGV[at + 6]])
+        local found = look_up(id, number_of[ARGV[at + 6]], any_exists)
         if found then
             if found ~= 'late' and inbox ~= '' then
                 record('d', #id .. ':' .. id .. #inbox .. ':' .. inbox, '')
@@ -161,19 +169,23 @@ local function start()
     read_budget(2)
     local at = read_queues(3)
     local count, places = count_arg(at, 'runs'), {}
+    local keys = {}
     at = at + 1
     for i = 1, count do
+        local id = ARGV[at]
         places[2 * i - 1] = at
         at, places[2 * i] = measure(at)
+        keys[i] = prefix .. 'run:' .. id
     end
-    if at ~= #ARGV + 1 or budget < 1 then
+    if at ~= #ARGV + 1 or budget < 1 or count > CHUNK then
         malformed('start')
     end
 
     -- Phase 1: read and compute
-    local results = {}
+    -- All hashes are looked for at once: nearly always none is there.
+    local results, any_exists = {}, count > 0 and call('EXISTS', unpack(keys)) > 0
     for i = 1, count do
-        results[i] = begin(places[2 * i - 1], places[2 * i])
+        results[i] = begin(places[2 * i - 1], places[2 * i], any_exists)
     end
     overlay_check()
     beside_check()

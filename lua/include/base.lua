@@ -20,11 +20,18 @@ local function malformed(what)
     error({err = 'ARGS ' .. what})
 end
 
+local counted = {} -- text -> number: most are the same few
+
 local function count_arg(at, what)
-    local text = ARGV[at]
-    if not text or not match(text, '^%d+$') or #text > 15 then
-        malformed(what)
+    local text = ARGV[at] or ''
+    local count = counted[text]
+    if not count then
+        if not match(text, '^%d+$') or #text > 15 then
+            malformed(what)
+        end
+        count = tonumber(text)
+        counted[text] = count
     end
-    return tonumber(text)
+    return count
 end
 -- luacheck: pop

@@ -30,13 +30,4 @@ local function hmget_all(how, key, names)
     end
     return values
 end
-
--- An entry that is settled or gone leaves its group and its stream.
-local function drop_entries(key, ids)
-    for i = 1, #ids, CHUNK do
-        local last = min(i + CHUNK - 1, #ids)
-        call('XACK', key, 'fleet', unpack(ids, i, last))
-        call('XDEL', key, unpack(ids, i, last))
-    end
-end
 -- luacheck: pop

@@ -8,6 +8,15 @@ local CLAIMS_MAX_BYTES = 1048576
 local claims, claims_bytes = {}, 0
 local drops, strays = {}, 0 -- queue name -> ids
 
+-- An entry that is settled or gone leaves its group and its stream.
+local function drop_entries(key, ids)
+    for i = 1, #ids, CHUNK do
+        local last = min(i + CHUNK - 1, #ids)
+        call('XACK', key, 'fleet', unpack(ids, i, last))
+        call('XDEL', key, unpack(ids, i, last))
+    end
+end
+
 local function drop(queue, id)
     local ids = drops[queue]
     if not ids then
@@ -34,17 +43,17 @@ local function wanted_fields(wanted, scope, names, n)
         n = n + 1
         local first = byte(name)
         if first == 113 or (first >= 48 and first <= 57) then
-            own = own or frame_of(scope)
+            own = own or scope == '' and '' or scopes.frame_of(scope)
             local frame = own
             if #name > 2 and find(name, '[?^]') then
                 local of, depth = match(name, '^([^%^]+)%^(%d+)$')
-                frame = of and frame_outer(scope, tonumber(depth)) or frame
+                frame = of and scopes.frame_outer(scope, tonumber(depth)) or frame
                 name = of or name
                 local node, loop, parts = match(name, '^(%d+)%?(%d+)%.(%d+)$')
                 if node then
                     name = node
                     guards = guards or {}
-                    guards[#guards + 1] = {n, loop, scope_outer(scope, tonumber(parts))}
+                    guards[#guards + 1] = {n, loop, scopes.scope_outer(scope, tonumber(parts))}
                 end
             end
             names[n] = (first == 113 and '' or 'o') .. name .. '|' .. frame
@@ -106,7 +115,7 @@ local function claim_read(index, queue, id, fields, was_held)
     end
     for i = 1, guards and #guards or 0 do
         local at, loop, around = unpack(guards[i])
-        if not is_over(loop, around, function(name)
+        if not scopes.is_over(loop, around, function(name)
             return call('HGET', key, name)
         end) then
             values[at] = false

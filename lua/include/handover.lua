@@ -80,7 +80,7 @@ local function kept_claim(token)
     end
     for i = 1, guards and #guards or 0 do
         local at, loop, around = unpack(guards[i])
-        if not is_over(loop, around, field) then
+        if not scopes.is_over(loop, around, field) then
             claim[at] = false
         end
     end

@@ -32,12 +32,12 @@ local function join_row(digest, node)
     if not text then
         return nil, refusal
     end
-    local mode, arity, need, queue, predecessors, extras, dead, loops =
+    local mode, arity, need, queue, predecessors, extras, dead, in_loops =
         match(text, '^([ake])|(%d+)|(%d+)|([^|]+)|([%d,]+)|([^|]*)|([%d.,]*)(.*)$')
     if not mode then
         return nil, 'bad'
     end
-    local chain, enter = match(loops, '^|([%d/]*)|(%d*[#~]?)$')
+    local chain, enter = match(in_loops, '^|([%d/]*)|(%d*[#~]?)$')
     row = {
         mode = mode, arity = tonumber(arity), need = tonumber(need), queue = queue, extras = extras,
         chain = chain or '', enter = enter or '', predecessors = {}, dead = {},
@@ -81,7 +81,7 @@ local function join_fire(row, node, scope, marks, state)
         local inputs, n, outside = {}, 0, ''
         if sub(row.enter, -1) == '~' then
             -- The head runs in a frame of its own, and they are outside.
-            local _, parts = string.gsub(frame_of(scope), '[^/]+', '')
+            local _, parts = string.gsub(scopes.frame_of(scope), '[^/]+', '')
             outside = '^' .. parts
         end
         for i = 1, row.arity do
@@ -99,16 +99,25 @@ local function join_fire(row, node, scope, marks, state)
     note_join('F' .. node .. ',' .. scope .. ',' .. number .. ',' .. marks)
 end
 
+-- What the record that was made last says: the arrivals of a stretch come one behind the other, and reading it
+-- costs more than all else of one.
+local made_text, made_decided, made_taken, made_marks
+
 -- Returns 'bad' or 'load' when it cannot be; then_dead(node, slot, scope) for each arrival that follows.
 local function arrive(node, slot_text, scope, is_taken, then_dead)
     local row, refusal = join_row(draft.run.digest, node)
     if not row then
         return refusal
     end
-    scope = scope_fit(scope, row.chain)
+    scope = scope == '' and '' or scopes.scope_fit(scope, row.chain)
     local slot = tonumber(slot_text)
     local name = 'j' .. node .. '|' .. scope
-    local decided, taken, marks = match(field(name) or '', '^(%d+)|(%d+)|(.*)$')
+    local before = field(name)
+    local decided, taken, marks = made_decided, made_taken, made_marks
+    if not before or before ~= made_text then
+        decided, taken, marks = match(before or '', '^(%d+)|(%d+)|(.*)$')
+        decided, taken = number_of[decided or ''], number_of[taken or '']
+    end
     if not decided then
         decided, taken, marks = 0, 0, rep('.', row.arity)
         draft.open = draft.open + 1
@@ -116,14 +125,16 @@ local function arrive(node, slot_text, scope, is_taken, then_dead)
     if byte(marks, slot + 1) ~= 46 then
         return 'bad' -- decided twice, or no such edge
     end
-    decided, taken = decided + 1, is_taken and taken + 1 or tonumber(taken)
+    decided, taken = decided + 1, is_taken and taken + 1 or taken
     marks = sub(marks, 1, slot) .. (is_taken and 't' or 'd') .. sub(marks, slot + 2)
     local complete = decided == row.arity
     if complete then
         draft.changes[name] = false
         draft.open = draft.open - 1
     else
-        draft.changes[name] = decided .. '|' .. taken .. '|' .. marks
+        made_text, made_decided, made_taken, made_marks =
+            text_of[decided] .. '|' .. text_of[taken] .. '|' .. marks, decided, taken, marks
+        draft.changes[name] = made_text
     end
     if row.mode == 'e' then
         if is_taken then

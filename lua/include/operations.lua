@@ -74,72 +74,20 @@ local function work_read_stored(number)
     return 'plan'
 end
 
-local function last_iteration(loop, frame)
-    return field('m' .. loop .. '|' .. frame)
+-- Joins and loops, made when a call first has a use for one: most have none, and every function costs the call
+-- that makes it.
+local joins, loops
+
+local function joins_made()
+    --@include joins.lua
+    joins = {arrive = arrive, table_row = table_row}
+    return joins
 end
 
--- The next iteration sees what is kept as the previous one's (`q`), and nothing else of this one.
-local function go_back(loop, lists, scope)
-    local kept, dropped, inner = match(lists, '^([^;]*);([^;]*);(.*)$')
-    local frame = frame_of(scope)
-    local outer, iteration = match(scope, '^(.-)/?%d+~(%d+)$')
-    local next_frame = frame
-    -- What the frames around this one have of its outputs is the last iteration's only.
-    for node, depth in gmatch(dropped, '(%d+)%^(%d+)') do
-        each_export(frame, tonumber(depth), last_iteration, function(around)
-            draft.changes['o' .. node .. '|' .. around] = false
-        end)
-    end
-    if outer then
-        -- It overlaps: this iteration's outputs stay in its frame.
-        outer = frame_of(outer)
-        iteration = format('%.0f', iteration + 1)
-        next_frame = outer .. (outer == '' and '' or '/') .. loop .. '~' .. iteration
-        draft.changes['m' .. loop .. '|' .. outer] = iteration
-    end
-    for name in gmatch(inner, '[^,]+') do
-        draft.changes[(byte(name) == 109 and '' or 'q') .. name .. '|' .. frame] = false
-    end
-    for node, guard in gmatch(kept, '(%d+)%??(%d*)') do
-        local over = guard == '' or is_over(guard, scope, field)
-        draft.changes['q' .. node .. '.' .. loop .. '|' .. next_frame] = over and field('o' .. node .. '|' .. frame)
-    end
-    if not outer then
-        for node in gmatch(dropped, '(%d+)%^?%d*') do
-            draft.changes['o' .. node .. '|' .. frame] = false
-        end
-    end
-end
-
--- A token of overlapping iterations is gone; with the last one goes what its iteration has left. Returns a
--- refusal when the join table is missing.
-local function leave_iterations(scope)
-    local refusal
-    count_in(scope, -1)
-    each_overlapping(scope, function(iteration)
-        local name = 'i' .. iteration
-        if refusal or draft.changes[name] ~= 0 then
-            return
-        end
-        draft.changes[name] = false
-        local text, missing = table_row(draft.run.digest, 'l' .. match(iteration, '(%d+)~%d+$'))
-        if not text then
-            refusal = missing
-            return
-        end
-        local frame = '|' .. frame_of(iteration)
-        local outputs, previous, inner = match(text, '^([%d,]*);([%d,.]*);([%d,]*)$')
-        for node in gmatch(outputs, '%d+') do
-            draft.changes['o' .. node .. frame] = false
-        end
-        for pair in gmatch(previous, '[%d.]+') do
-            draft.changes['q' .. pair .. frame] = false
-        end
-        for loop in gmatch(inner, '%d+') do
-            draft.changes['m' .. loop .. frame] = false
-        end
-    end)
-    return refusal
+local function loops_made()
+    --@include loops.lua
+    loops = {last_iteration = last_iteration, go_back = go_back, leave_iterations = leave_iterations}
+    return loops
 end
 
 -- Does the work; what is left becomes a continuation token, counted like any other.
@@ -151,9 +99,9 @@ local function work_do()
         if kind == 'e' then
             emit(node, scope, where, work[at + 3], 'q')
         elseif kind == 'b' then
-            go_back(node, where, scope)
+            (loops or loops_made()).go_back(node, where, scope)
         else
-            local refusal = arrive(node, where, scope, kind == 't', work_dead)
+            local refusal = (joins or joins_made()).arrive(node, where, scope, kind == 't', work_dead)
             if refusal then
                 return refusal
             end

@@ -16,39 +16,10 @@ local emitted, emitted_count = {}, 0
 local timers, timers_key = {}, prefix .. 'timers'
 local posted = {} -- tasks: run, stream, number, attempt
 
--- names: `h`, `dg`, `fin`, `v` and, of each of the call's tokens of this run, the live field and what its entry
--- stands for.
-local function run_load(id, names)
-    local key = prefix .. 'run:' .. id
-    local values = hmget_all(call, key, names)
-    local status, incarnation, counter, open, last, events =
-        match(values[1] or '', '^(%a)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$')
-    if not status then
-        runs[id] = {}
-        return
-    end
-    local fields = {fin = values[3], v = values[4], [names[5]] = values[5], [names[6]] = values[6]}
-    for i = 7, #names do
-        fields[names[i]] = values[i]
-    end
-    local run = {
-        id = id, key = key, fields = fields, writes = nil, status = status, incarnation = incarnation,
-        counter = number_of[counter], open = number_of[open], last = number_of[last], events = number_of[events],
-        digest = values[2],
-    }
-    runs[id] = run
-    run_order[#run_order + 1] = run
-end
-
 local function draft_begin(run, changes, scope)
     draft.run, draft.changes, draft.joins, draft.scope = run, changes, '', scope
     draft.counter, draft.open, draft.last, draft.events = run.counter, run.open, run.last, run.events + 1
     draft.emitted_before = emitted_count
-end
-
--- A fired token gets what it was parked with, `p<number>`, besides what it wanted.
-local function parked_wanted(wanted, number)
-    return wanted .. (sub(wanted, -1) == ';' and '' or ',') .. 'p' .. number
 end
 
 local function draft_drop(records_before)
@@ -96,7 +67,7 @@ end
 
 -- How many live tokens an iteration has, of loops that overlap.
 local function count_in(scope, by)
-    each_overlapping(scope, function(prefix_of)
+    scopes.each_overlapping(scope, function(prefix_of)
         local name = 'i' .. prefix_of
         draft.changes[name] = (tonumber(field(name)) or 0) + by
     end)

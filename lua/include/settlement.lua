@@ -14,26 +14,7 @@ local token_counts = setmetatable({}, {__index = function(counts, text)
     counts[text] = count
     return count
 end})
-local acknowledged = {} -- queue name -> ids
 local finished = {} -- runs that became final
-
-local function acknowledge(queue, id)
-    local ids = acknowledged[queue]
-    if not ids then
-        ids = {}
-        acknowledged[queue] = ids
-    end
-    ids[#ids + 1] = id
-end
-
--- Whether a stream takes it as an id: two numbers of at most 19 digits.
-local function is_entry_id(text)
-    if #text <= 20 then
-        return match(text, '^%d+%-%d+$')
-    end
-    local ms, seq_in_it = match(text, '^(%d+)%-(%d+)$')
-    return ms and #ms <= 19 and #seq_in_it <= 19
-end
 
 local function finish(run, status)
     run.status = status
@@ -57,63 +38,10 @@ local function run_through()
     end
 end
 
--- The token becomes a task: it stays live, leaves its queue, and its task queue gets an entry.
--- ARGV[at + 1]: `attempt,queue index,data,timeout in ms (0: none),task queue,wanted`, with `!` behind the timeout
--- when the first lapse of a claim is to be the last; ARGV[at + 2]: the task.
-local function park_task(run, at, number, name, live)
-    local attempt, index, data, timeout, at_once, tasks, wanted =
-        match(ARGV[at + 1], '^(%d+),(%d+),(%w+),(%d+)(!?),([^%s,|]+),([^\t\n]*)$')
-    local node, scope, attempt_before, generation = match(live, '^(%w+)|([^|]*)|(%d+)|(%d+)|')
-    local queue = index and queue_names[index]
-    local kind = ARGV[at - 3]
-    if not queue or kind ~= 'w' or attempt ~= attempt_before or #timeout > 15 or ARGV[at + 2] == '' then
-        return false
-    end
-    -- Fences go on counting: an attempt before this one may still be somebody's.
-    local fence = draft.fence or match(field('b' .. number) or '', '^%d+') or '0'
-    local changes = draft.changes
-    changes[name] = node .. '|' .. scope .. '|' .. attempt .. '|' .. generation .. '|0|r'
-    changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
-    changes['w' .. number] = ARGV[at + 2]
-    -- The third lapse is the last (task.lua), whoever's `fire` counts.
-    local lapses = at_once == '' and '0' or '2'
-    changes['b' .. number] = fence .. '||0|0|' .. lapses .. '|0|' .. timeout .. '|' .. tasks
-    posted[#posted + 1] = {run, task_stream_to_add(tasks), number, attempt}
-    return true
-end
-
--- The token stays live and leaves its queue: until its timer fires, or for its next attempt at once.
--- ARGV[at] on: due (ms; 0: at once), `attempt,queue index,data,wanted`. False when that is malformed.
-local function park(run, at, number, name, live)
-    if ARGV[at] == 'r' then
-        return park_task(run, at, number, name, live)
-    end
-    local due, rest = ARGV[at + 1], ARGV[at + 2]
-    local attempt, index, data, wanted = match(rest, '^(%d+),(%d+),(%w*),([^\t\n]*)$')
-    local node, scope, attempt_before, generation = match(live, '^(%w+)|([^|]*)|(%d+)|(%d+)|')
-    local queue = index and queue_names[index]
-    if not queue or not match(due, '^%d+$') or #due > 15 then
-        return false
-    end
-    local waits = tonumber(due) > now_ms
-    draft.changes[name] = node .. '|' .. scope .. '|' .. attempt .. '|'
-        .. (attempt == attempt_before and generation or '0') .. '|0|' .. (waits and 'p' or data == '' and 'q' or 'f')
-    if waits or data ~= '' then
-        draft.changes['p' .. number] = data .. ',' .. queue .. ',' .. wanted
-    end
-    if draft.fence then
-        draft.changes['b' .. number] = draft.fence .. '||0|0|0|0|0|'
-    end
-    if waits then
-        call('ZCARD', timers_key) -- its type, before any write
-        timers[#timers + 1] = {run, due, run.id .. '/' .. number}
-    else
-        queue_key_to_add(queue)
-        emitted_count = emitted_count + 1
-        emitted[emitted_count] = {run, queue, number, node, data == '' and wanted or parked_wanted(wanted, number),
-            false, false, false, name, scope, attempt}
-    end
-    return true
+-- Made when a token parks, which is seldom.
+local function parking()
+    --@include parking.lua
+    return park
 end
 
 local NOBODY = {status = ''} -- whose tokens need no entry
@@ -124,7 +52,7 @@ local function take_emitted(from, queue, node, scope)
     for i = from + 1, emitted_count do
         local token = emitted[i]
         if token[4] == node and token[2] == queue and token[6] == 'q' and (not scope or scope == token[10])
-            and not find(token[10], '~', 1, true) then
+            and (token[10] == '' or not find(token[10], '~', 1, true)) then
             token[1], token[6] = NOBODY, ''
             draft.changes[token[9]] = nil
             draft.counter = draft.counter - 1
@@ -139,7 +67,7 @@ end
 -- operations, three each. Returns the last one's node, number and scope; or nil and a refusal; or nil when the budget
 -- ended it: then what was done is done.
 local function walk(at, triples, node, number, scope, queue)
-    local run, frame = draft.run, frame_of(scope)
+    local run, frame = draft.run, scope == '' and '' or scopes.frame_of(scope)
     local behind, oldest = at + 3 * triples, emitted_count
     while at < behind do
         local next_node, count, apart, next_scope = match(ARGV[at], '^(%d+),?(%d*)(,?)([^|,;\t\n]*)$')
@@ -150,19 +78,20 @@ local function walk(at, triples, node, number, scope, queue)
         if value ~= '' then
             local own = 'o' .. node .. '|' .. frame
             local before = scope ~= '' and field(own)
-            if not before or not is_younger(before, value) then
+            if not before or not scopes.is_younger(before, value) then
                 draft.changes[own] = #value > inline_limit and set_output_beside(number, value) or value
             end
         end
         draft.events = events + 1
-        local told = text_of[events] .. '|' .. number
         if count == '' then
-            draft.last, node, number = first, next_node, text_of[first]
-            record('x', ARGV[at + 2], told .. '|0|' .. number .. '|' .. number .. '|' .. run.status .. '|')
+            local next_number = text_of[first]
+            record('x', ARGV[at + 2], text_of[events] .. '|' .. number .. '|0|' .. next_number .. '|' .. next_number
+                .. '|' .. run.status .. '|')
+            draft.last, node, number = first, next_node, next_number
             at = at + 3
         else
-            local operations, from, others = tonumber(count), emitted_count, draft.counter
-            if at + 3 + 3 * operations > behind or find(scope, '~', 1, true)
+            local operations, from, others = number_of[count], emitted_count, draft.counter
+            if at + 3 + 3 * operations > behind or (scope ~= '' and find(scope, '~', 1, true))
                 or work_read_plan(at + 3, operations, scope) ~= 'plan' then
                 return nil, 'bad'
             end
@@ -171,8 +100,8 @@ local function walk(at, triples, node, number, scope, queue)
             if refusal then
                 return nil, refusal
             end
-            record('x', ARGV[at + 2], told .. '|' .. text_of[draft.counter - others - 1] .. '|' .. text_of[first] .. '|'
-                .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
+            record('x', ARGV[at + 2], text_of[events] .. '|' .. number .. '|' .. text_of[draft.counter - others - 1]
+                .. '|' .. text_of[first] .. '|' .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
             draft.joins = ''
             if budget <= 0 then
                 return nil
@@ -190,7 +119,7 @@ local function walk(at, triples, node, number, scope, queue)
                 return nil, 'bad' -- the plans do not lead there
             end
             node, number, scope = next_node, token[3], token[10]
-            frame = frame_of(scope)
+            frame = scope == '' and '' or scopes.frame_of(scope)
             at = at + 3 + 3 * operations
         end
     end
@@ -241,7 +170,7 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         node, number, scope, before = reached, at, where, draft.counter + 1
         live_name, has_generation, last_live = 't' .. number, true, node .. '|' .. scope .. '|1|0|0|q'
     end
-    local frame = frame_of(scope)
+    local frame = scope == '' and '' or scopes.frame_of(scope)
     local own = 'o' .. node .. '|' .. frame
     local first = draft.last + 1
     local plan
@@ -263,11 +192,11 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         if #value > inline_limit then
             value = set_output_beside(number, value)
         end
-        if not before_it or not is_younger(before_it, value) then
+        if not before_it or not scopes.is_younger(before_it, value) then
             changes[own] = value
         end
         if export ~= '' then
-            each_export(frame, tonumber(sub(export, 2)), last_iteration, function(around)
+            scopes.each_export(frame, tonumber(sub(export, 2)), (loops or loops_made()).last_iteration, function(around)
                 changes['o' .. node .. '|' .. around] = value
             end)
         end
@@ -276,14 +205,14 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
         finish(run, 'f')
     elseif plan == 'park' then
         draft.counter = before
-        if not park(run, i + TOKEN_ARGS, number, live_name, last_live) then
+        if not parking()(run, i + TOKEN_ARGS, number, live_name, last_live) then
             draft_drop(records_before)
             return 'bad'
         end
     else
         local refusal = work_do()
         if not refusal and scope ~= '' and find(scope, '~', 1, true) then
-            refusal = leave_iterations(scope)
+            refusal = (loops or loops_made()).leave_iterations(scope)
         end
         if refusal then
             draft_drop(records_before)
@@ -307,38 +236,4 @@ local function settle_live(run, i, node, scope, live, has_generation, live_name,
     record(kind, ARGV[i + 9], event .. '|' .. number .. '|' .. text_of[draft.counter - before] .. '|'
         .. text_of[first] .. '|' .. text_of[draft.last] .. '|' .. run.status .. '|' .. draft.joins)
     return 'ok', leaves
-end
-
--- One token, with the names of its live field and of its entry's; returns its result and whether its entry may
--- leave the queue.
-local function settle_token(i, name, entry_name)
-    local identity = ARGV[i + 3]
-    local node, scope, rest = match(identity, '^(%w+)|([^|,;\t\n]*)|%d+|(.*)$')
-    local whole = rest and rest ~= '' and match(rest, '^%d+|%d+|[qf]$')
-    if not node or not (rest == '' or whole or match(rest, '^%d+|$')) or not queue_names[ARGV[i + 4]]
-        or not is_entry_id(ARGV[i + 5]) then
-        return 'bad', false
-    end
-    local run = runs[ARGV[i]]
-    if run.status ~= 'r' then
-        return 'gone', true
-    end
-    if run.incarnation ~= ARGV[i + 1] then
-        return 'stale', true
-    end
-    local live = run.writes and run.writes[name]
-    if live == nil then
-        live = run.fields[name]
-    end
-    if not live then
-        -- Settled before. Its entry may have been handed on since, and stand for another.
-        local number = stands_for(run, entry_name)
-        return 'stale', not number or number == ARGV[i + 2]
-    end
-    if sub(live, 1, #identity) ~= identity then
-        -- Who names the whole field names a state that has passed: its own doing, or a taker's, whose entry stays.
-        return whole and 'stale' or 'held', false
-    end
-    local result, leaves = settle_live(run, i, node, scope, live, rest ~= '', name, entry_name)
-    return result, result == 'ok' and leaves
 end
