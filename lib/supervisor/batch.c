@@ -70,25 +70,22 @@ void entry_sha256(const struct entry *entry, char hex[SHA256_HEX_LEN + 1])
 
 static uint32_t least_of(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-/* An entry has one record or a thousand: how many are read goes by what they have lately taken. The next ones
- * may be much longer, above all after a quiet time: it begins with one, and doubles. */
-static uint32_t choose_page(const struct supervisor *s)
-{
-    const size_t fit = BATCH_BYTES / ((s->entry_bytes + 1) * s->owned);
-    uint32_t count = least_of(s->batch_entries, BATCH_ENTRIES / s->owned);
-    count = least_of(count, s->quiet ? 1 : 2 * s->page_entries);
-    count = fit < count ? (uint32_t)fit : count;
-    return count > 0 ? count : 1;
-}
-
-/* All of our partitions, or as many as fit with one entry of each, in turn. */
-static void choose_partitions(struct supervisor *s)
+/* How many entries of how many partitions, in turn. An entry has one record or a thousand: it goes by what they
+ * have lately taken. The next ones may be much longer, above all after a quiet time: it begins with one of
+ * each, and doubles. Of each partition the last one that is committed comes along, so rather several of few. */
+static void choose_page(struct supervisor *s)
 {
     const size_t fit = BATCH_BYTES / (s->entry_bytes + 1) + 1;
+    const uint32_t entries = fit < BATCH_ENTRIES ? (uint32_t)fit : BATCH_ENTRIES;
+    uint32_t page = entries / s->owned;
+    if (page < PAGE_LEAST)
+        page = least_of(entries, PAGE_LEAST);
+    page = least_of(page, s->batch_entries);
+    s->page_entries = least_of(page, s->quiet ? 1 : 2 * s->page_entries);
     s->read_first += s->read_count;
     if (s->read_first >= s->owned)
         s->read_first = 0;
-    s->read_count = fit < s->owned ? (uint32_t)fit : s->owned;
+    s->read_count = least_of((entries + s->page_entries - 1) / s->page_entries, s->owned);
 }
 
 static uint32_t slot_read(const struct supervisor *s, uint32_t i)
@@ -113,8 +110,7 @@ static void note_size(struct supervisor *s)
 
 static int read_all(struct supervisor *s, struct err *err)
 {
-    s->page_entries = choose_page(s);
-    choose_partitions(s);
+    choose_page(s);
     struct batch *batch = &s->batch;
     const uint32_t count = s->read_count * PER_PARTITION;
     struct command *commands = arena_array(&batch->arena, count, sizeof *commands);

@@ -35,6 +35,7 @@ enum {
     BATCH_BYTES = 5 << 20,
     BODY_TIMES = 5,
     BATCH_ENTRIES = 256, /* the next ones may be much longer than the last */
+    PAGE_LEAST = 4,      /* of a partition, unless fewer fit */
     PAGE_ENTRIES = 256,
     STARTS_MOST = 256,
     COMMANDS_MOST = 256,
