@@ -81,7 +81,8 @@ static void choose_page(struct supervisor *s)
     if (page < PAGE_LEAST)
         page = least_of(entries, PAGE_LEAST);
     page = least_of(page, s->batch_entries);
-    s->page_entries = least_of(page, s->quiet ? 1 : 2 * s->page_entries);
+    page = least_of(page, s->quiet ? 1 : 2 * s->page_entries);
+    s->page_entries = page > 0 ? page : 1;
     s->read_first += s->read_count;
     if (s->read_first >= s->owned)
         s->read_first = 0;
