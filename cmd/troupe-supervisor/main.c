@@ -82,7 +82,7 @@ static const struct program_about about = {
         "  troupe-supervisor --redis-url redis://10.0.0.5:6379 \\\n"
         "      --database-url postgresql://troupe@10.0.0.6/troupe\n"
         "  TROUPE_DATABASE_URL_FILE=/run/secrets/database troupe-supervisor --http-port 9465\n"
-        "\nSeveral may run: one owns the partitions, the others take over when it is silent.\n"
+        "\nSeveral may run: they share the partitions, and take over those of one that is silent.\n"
         "SIGTERM and SIGINT end it (a second one forces), SIGHUP reads log-level again.\n"
         "exit status: 0 ended, 1 forced, 2 wrong options, 5 Redis or Postgres refused us,\n"
         "             6 the namespace has another number of partitions\n",

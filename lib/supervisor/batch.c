@@ -76,7 +76,9 @@ static uint32_t least_of(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static void choose_page(struct supervisor *s)
 {
     const size_t fit = BATCH_BYTES / (s->entry_bytes + 1) + 1;
-    const uint32_t entries = fit < BATCH_ENTRIES ? (uint32_t)fit : BATCH_ENTRIES;
+    const uint32_t most =
+        s->owned > BATCH_ENTRIES ? s->owned : BATCH_ENTRIES; /* one of each, when all is quiet */
+    const uint32_t entries = fit < most ? (uint32_t)fit : most;
     uint32_t page = entries / s->owned;
     if (page < PAGE_LEAST)
         page = least_of(entries, PAGE_LEAST);

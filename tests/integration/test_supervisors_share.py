@@ -212,7 +212,7 @@ def test_it_is_told(stack, owners):
     assert "2 alive, 16 of 16 partitions owned" in stack.troupe("doctor").stdout
 
 
-@pytest.mark.parametrize("partitions", [1, 64])
+@pytest.mark.parametrize("partitions", [1, 64, 300])
 def test_with_nothing_to_read_it_waits(stack, owners, partitions):
     owners.start(TROUPE_PARTITIONS=str(partitions))
     owners.wait_for(partitions)
